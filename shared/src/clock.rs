@@ -1,4 +1,5 @@
-//! The only `now()` of the product. Programs hold an `Arc<dyn Clock>`; pure code takes `now` as an argument.
+//! The only `now()` of the product. Programs hold an `Arc<dyn Clock>`; pure code takes `now` as an
+//! argument.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -22,7 +23,9 @@ pub struct SystemClock {
 
 impl SystemClock {
     pub fn new() -> Self {
-        Self { started: Instant::now() }
+        Self {
+            started: Instant::now(),
+        }
     }
 }
 
@@ -33,7 +36,10 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the place the ban points to")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the place the ban points to"
+    )]
     fn wall(&self) -> WallTime {
         match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(since) => WallTime::from_micros(0) + since,
@@ -54,7 +60,9 @@ pub struct SimulatedClock {
 
 impl SimulatedClock {
     pub const fn new(start: WallTime) -> Self {
-        Self { state: Mutex::new((start, Duration::ZERO)) }
+        Self {
+            state: Mutex::new((start, Duration::ZERO)),
+        }
     }
 
     /// Both clocks move forward.
@@ -70,7 +78,9 @@ impl SimulatedClock {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, (WallTime, Duration)> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -84,7 +94,8 @@ impl Clock for SimulatedClock {
     }
 }
 
-/// A clock that runs `speed` times faster than the system's from a given wall time on, so that a test records an hour in a minute.
+/// A clock that runs `speed` times faster than the system's from a given wall time on, so that a
+/// test records an hour in a minute.
 #[derive(Debug)]
 pub struct AcceleratedClock {
     started: Instant,
@@ -94,7 +105,11 @@ pub struct AcceleratedClock {
 
 impl AcceleratedClock {
     pub fn new(wall_at_start: WallTime, speed: f64) -> Self {
-        Self { started: Instant::now(), wall_at_start, speed }
+        Self {
+            started: Instant::now(),
+            wall_at_start,
+            speed,
+        }
     }
 }
 

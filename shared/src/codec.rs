@@ -1,4 +1,5 @@
-//! What is in a stream: codecs and the parameters a decoder or a player needs before the first sample.
+//! What is in a stream: codecs and the parameters a decoder or a player needs before the first
+//! sample.
 //!
 //! Parsing of the parameter sets themselves is in [`h264`], [`h265`] and [`aac`].
 
@@ -31,13 +32,15 @@ pub enum AudioCodec {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoParameters {
     pub codec: VideoCodec,
-    /// `AVCDecoderConfigurationRecord` or `HEVCDecoderConfigurationRecord` (ISO/IEC 14496-15 sections 5.3.3 and 8.3.3).
+    /// `AVCDecoderConfigurationRecord` or `HEVCDecoderConfigurationRecord` (ISO/IEC 14496-15
+    /// sections 5.3.3 and 8.3.3).
     pub config: Bytes,
     /// As RFC 6381 names it, such as `avc1.4d401f` or `hvc1.1.6.L93.B0`.
     pub rfc6381: String,
     pub width: u16,
     pub height: u16,
-    /// How many pictures may follow in decoding order and precede in output order; 0 when pictures are never reordered.
+    /// How many pictures may follow in decoding order and precede in output order; 0 when pictures
+    /// are never reordered.
     pub reorder_frames: u8,
 }
 

@@ -1,7 +1,7 @@
 //! SHA-256 and the Merkle tree over the fragments of a segment.
 //!
-//! The tree is that of RFC 6962 section 2.1: leaves and inner nodes are hashed with different first bytes, so that neither can be
-//! passed off as the other, and a list of any length has one shape.
+//! The tree is that of RFC 6962 section 2.1: leaves and inner nodes are hashed with different first
+//! bytes, so that neither can be passed off as the other, and a list of any length has one shape.
 
 use std::fmt;
 
@@ -115,7 +115,8 @@ pub fn merkle_root(leaves: &[Sha256]) -> Sha256 {
     }
 }
 
-/// The sibling hashes that lead from leaf `index` to the root, nearest first (RFC 6962 section 2.1.1); `None` when there is no such leaf.
+/// The sibling hashes that lead from leaf `index` to the root, nearest first (RFC 6962 section
+/// 2.1.1); `None` when there is no such leaf.
 pub fn merkle_path(leaves: &[Sha256], index: usize) -> Option<Vec<Sha256>> {
     if index >= leaves.len() {
         return None;
@@ -125,14 +126,23 @@ pub fn merkle_path(leaves: &[Sha256], index: usize) -> Option<Vec<Sha256>> {
     }
     let split = largest_power_of_two_below(leaves.len());
     let (left, right) = leaves.split_at(split);
-    let (mut path, sibling) =
-        if index < split { (merkle_path(left, index)?, merkle_root(right)) } else { (merkle_path(right, index - split)?, merkle_root(left)) };
+    let (mut path, sibling) = if index < split {
+        (merkle_path(left, index)?, merkle_root(right))
+    } else {
+        (merkle_path(right, index - split)?, merkle_root(left))
+    };
     path.push(sibling);
     Some(path)
 }
 
 /// Whether `path` leads from leaf `index` of `count` leaves to `root`.
-pub fn merkle_verify(leaf: Sha256, index: usize, count: usize, path: &[Sha256], root: &Sha256) -> bool {
+pub fn merkle_verify(
+    leaf: Sha256,
+    index: usize,
+    count: usize,
+    path: &[Sha256],
+    root: &Sha256,
+) -> bool {
     fn climb(leaf: Sha256, index: usize, count: usize, path: &[Sha256]) -> Option<Sha256> {
         if count == 1 {
             return path.is_empty().then_some(leaf);
@@ -142,7 +152,10 @@ pub fn merkle_verify(leaf: Sha256, index: usize, count: usize, path: &[Sha256], 
         if index < split {
             Some(merkle_node(&climb(leaf, index, split, rest)?, sibling))
         } else {
-            Some(merkle_node(sibling, &climb(leaf, index - split, count - split, rest)?))
+            Some(merkle_node(
+                sibling,
+                &climb(leaf, index - split, count - split, rest)?,
+            ))
         }
     }
     index < count && climb(leaf, index, count, path).as_ref() == Some(root)
@@ -170,7 +183,10 @@ mod tests {
     #[test]
     fn known_digest_and_hex_round_trip() {
         let abc = Sha256::of(b"abc");
-        assert_eq!(abc.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            abc.to_string(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
         let json = serde_json::to_string(&abc).unwrap();
         assert_eq!(serde_json::from_str::<Sha256>(&json).unwrap(), abc);
         assert!(serde_json::from_str::<Sha256>("\"abcd\"").is_err());

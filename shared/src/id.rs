@@ -1,7 +1,8 @@
 //! Typed identifiers. One alphabetical list; keep it in order.
 //!
-//! Every id is a UUIDv7 (RFC 9562 section 5.7) made by whoever creates the thing. The time inside an id only helps indexes: it is
-//! never read back, so a clock that steps cannot make two things one.
+//! Every id is a UUIDv7 (RFC 9562 section 5.7) made by whoever creates the thing. The time inside
+//! an id only helps indexes: it is never read back, so a clock that steps cannot make two things
+//! one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -80,7 +81,8 @@ ids! {
     LedgerId,
     /// One prepared playback.
     PlaybackId,
-    /// One run: a stretch of a stream with unbroken media time, one codec configuration and slewed wall time.
+    /// One run: a stretch of a stream with unbroken media time, one codec configuration and slewed
+    /// wall time.
     RunId,
     /// One segment file.
     SegmentId,

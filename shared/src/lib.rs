@@ -1,7 +1,8 @@
 //! What agent and coordinator both mean by a camera, a sample, a segment and a second.
 //!
-//! Pure: values and computations on them. No tokio, no sockets, no files, no SQL; whatever needs the time takes `now`.
-//! The three times are explained in [`time`]; the protocol between the programs is [`wire`] and `shared/PROTOCOL.md`.
+//! Pure: values and computations on them. No tokio, no sockets, no files, no SQL; whatever needs
+//! the time takes `now`. The three times are explained in [`time`]; the protocol between the
+//! programs is [`wire`] and `shared/PROTOCOL.md`.
 
 pub mod clock;
 pub mod codec;

@@ -1,4 +1,5 @@
-//! Access units as the agent passes them around: payload by reference, times in the units of their track.
+//! Access units as the agent passes them around: payload by reference, times in the units of their
+//! track.
 
 use bytes::Bytes;
 

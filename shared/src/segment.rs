@@ -1,7 +1,8 @@
-//! What is known of a segment without opening its file: the fragment index, the hashes and the signature.
+//! What is known of a segment without opening its file: the fragment index, the hashes and the
+//! signature.
 //!
-//! The index is the truth about coverage (`design/storage.md`). Playlists, partial pulls and the ledger are computed from it, never from file
-//! times or sizes.
+//! The index is the truth about coverage (`design/storage.md`). Playlists, partial pulls and the
+//! ledger are computed from it, never from file times or sizes.
 
 use std::time::Duration;
 
@@ -33,7 +34,8 @@ pub struct FragmentMeta {
     pub duration: Ticks90k,
     /// When its first picture was seen.
     pub wall_start: WallTime,
-    /// Whether its first video sample is a sync sample. A fragment is always cut before a sync sample, so there is none further in.
+    /// Whether its first video sample is a sync sample. A fragment is always cut before a sync
+    /// sample, so there is none further in.
     pub sync: bool,
     /// Number of video samples.
     pub samples: u32,
@@ -44,7 +46,10 @@ pub struct FragmentMeta {
 impl FragmentMeta {
     /// The stretch of wall time its pictures cover.
     pub fn wall_range(&self) -> TimeRange {
-        TimeRange::starting_at(self.wall_start, self.duration.to_duration().unwrap_or(Duration::ZERO))
+        TimeRange::starting_at(
+            self.wall_start,
+            self.duration.to_duration().unwrap_or(Duration::ZERO),
+        )
     }
 
     /// One past its last byte in the file.
@@ -95,7 +100,8 @@ pub struct SegmentHead {
     /// Of those bytes; equal for segments that can share one `EXT-X-MAP`.
     pub init_sha256: Sha256,
     pub tracks: Vec<TrackMeta>,
-    /// How far `wall_start` of its fragments may be from the truth, in microseconds; `None` when nothing is known of the camera's clock.
+    /// How far `wall_start` of its fragments may be from the truth, in microseconds; `None` when
+    /// nothing is known of the camera's clock.
     pub wall_uncertainty_us: Option<u64>,
 }
 
@@ -114,7 +120,8 @@ pub struct SegmentMeta {
 }
 
 impl SegmentMeta {
-    /// From the first picture to the end of the last fragment; `None` for a segment without fragments.
+    /// From the first picture to the end of the last fragment; `None` for a segment without
+    /// fragments.
     pub fn wall_range(&self) -> Option<TimeRange> {
         let start = self.fragments.first()?.wall_start;
         let end = self.fragments.last()?.wall_range().end();
@@ -126,8 +133,8 @@ impl SegmentMeta {
         statement(&self.head, self.size, &self.root)
     }
 
-    /// Checks what can be checked without the file: that fragments follow each other without a hole from the init segment to the end of
-    /// the file, and that the root is theirs.
+    /// Checks what can be checked without the file: that fragments follow each other without a hole
+    /// from the init segment to the end of the file, and that the root is theirs.
     ///
     /// # Errors
     /// The first contradiction found.
@@ -135,7 +142,11 @@ impl SegmentMeta {
         let mut expected = u64::from(self.head.init_length);
         for (index, fragment) in self.fragments.iter().enumerate() {
             if fragment.offset != expected {
-                return Err(SegmentError::Hole { index, offset: fragment.offset, expected });
+                return Err(SegmentError::Hole {
+                    index,
+                    offset: fragment.offset,
+                    expected,
+                });
             }
             if fragment.length == 0 || fragment.duration < Ticks90k::ZERO {
                 return Err(SegmentError::EmptyFragment { index });
@@ -143,7 +154,10 @@ impl SegmentMeta {
             expected = fragment.end_offset();
         }
         if expected != self.size {
-            return Err(SegmentError::Size { size: self.size, expected });
+            return Err(SegmentError::Size {
+                size: self.size,
+                expected,
+            });
         }
         if fragment_root(&self.fragments) != self.root {
             return Err(SegmentError::Root);
@@ -193,9 +207,12 @@ impl Signature {
         &self.0
     }
 
-    /// Whether the holder of `public_key` (32 bytes, as in the agent's certificate) signed `message`.
+    /// Whether the holder of `public_key` (32 bytes, as in the agent's certificate) signed
+    /// `message`.
     pub fn verify(&self, public_key: &[u8], message: &[u8]) -> bool {
-        ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, public_key).verify(message, &self.0).is_ok()
+        ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, public_key)
+            .verify(message, &self.0)
+            .is_ok()
     }
 }
 
@@ -226,7 +243,11 @@ impl<'de> Deserialize<'de> for Signature {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SegmentError {
     #[error("fragment {index} begins at byte {offset} and should begin at {expected}")]
-    Hole { index: usize, offset: u64, expected: u64 },
+    Hole {
+        index: usize,
+        offset: u64,
+        expected: u64,
+    },
     #[error("fragment {index} is empty or lasts a negative time")]
     EmptyFragment { index: usize },
     #[error("the file is said to have {size} bytes, its fragments end at {expected}")]

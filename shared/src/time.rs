@@ -2,8 +2,10 @@
 //!
 //! The product has three times (`design/time.md`):
 //! - **media time**, [`Ticks90k`]: the camera's own clock, counted from the start of a run;
-//! - **wall time**, [`WallTime`]: when it happened, microseconds of UTC, slewed within a run and never jumped;
-//! - **now**: a [`WallTime`] or an `Instant` passed in by the caller. Nothing in this crate asks for the time.
+//! - **wall time**, [`WallTime`]: when it happened, microseconds of UTC, slewed within a run and
+//!   never jumped;
+//! - **now**: a [`WallTime`] or an `Instant` passed in by the caller. Nothing in this crate asks
+//!   for the time.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -17,7 +19,9 @@ pub const TICKS_PER_SECOND: i64 = 90_000;
 /// Media time or a media duration, in 90 kHz ticks.
 ///
 /// Wide enough for 3 million years, so sums inside a run saturate instead of wrapping.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Ticks90k(i64);
 
@@ -39,7 +43,8 @@ impl Ticks90k {
 
     /// Rounds down to whole ticks.
     pub fn from_duration(duration: Duration) -> Self {
-        let ticks = duration.as_nanos() * u128::from(TICKS_PER_SECOND.cast_unsigned()) / 1_000_000_000;
+        let ticks =
+            duration.as_nanos() * u128::from(TICKS_PER_SECOND.cast_unsigned()) / 1_000_000_000;
         Self(i64::try_from(ticks).unwrap_or(i64::MAX))
     }
 
@@ -59,11 +64,21 @@ impl Ticks90k {
     pub const fn from_micros(micros: i64) -> Self {
         let whole = (micros / 100).saturating_mul(9);
         let rest = micros % 100 * 9;
-        Self(whole + if rest >= 0 { (rest + 50) / 100 } else { (rest - 50) / 100 })
+        Self(
+            whole
+                + if rest >= 0 {
+                    (rest + 50) / 100
+                } else {
+                    (rest - 50) / 100
+                },
+        )
     }
 
     pub fn as_secs_f64(self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "display only: 2^53 ticks are 3,000 years")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "display only: 2^53 ticks are 3,000 years"
+        )]
         let ticks = self.0 as f64;
         ticks / 90_000.0
     }
@@ -147,21 +162,29 @@ impl WallTime {
     pub fn from_rfc3339(text: &str) -> Result<Self, TimeError> {
         text.parse::<jiff::Timestamp>()
             .map(|timestamp| Self(timestamp.as_microsecond()))
-            .map_err(|_| TimeError::NotATimestamp { text: text.chars().take(64).collect() })
+            .map_err(|_| TimeError::NotATimestamp {
+                text: text.chars().take(64).collect(),
+            })
     }
 }
 
 impl Add<Duration> for WallTime {
     type Output = Self;
     fn add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
 impl Sub<Duration> for WallTime {
     type Output = Self;
     fn sub(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -210,7 +233,10 @@ impl TimeRange {
 
     /// From `start` for `duration`.
     pub fn starting_at(start: WallTime, duration: Duration) -> Self {
-        Self { start, end: start + duration }
+        Self {
+            start,
+            end: start + duration,
+        }
     }
 
     pub const fn start(&self) -> WallTime {

@@ -1,7 +1,9 @@
-//! Coverage of a stream over wall time: what is recorded, what is missing, and why. Pure algebra on ranges.
+//! Coverage of a stream over wall time: what is recorded, what is missing, and why. Pure algebra on
+//! ranges.
 //!
-//! The rule of the house: every instant of every stream is recorded, or missing for a [`Reason`], or off or expired by policy. What is left over
-//! after all reports are in is [`State::Unexplained`], and that is a bug in the product, shown as such.
+//! The rule of the house: every instant of every stream is recorded, or missing for a [`Reason`],
+//! or off or expired by policy. What is left over after all reports are in is
+//! [`State::Unexplained`], and that is a bug in the product, shown as such.
 
 use std::time::Duration;
 
@@ -24,7 +26,8 @@ pub enum Cause {
     Policy,
 }
 
-/// Why a stretch of a stream is not there. Each has a sentence in English and Arabic wherever people read it.
+/// Why a stretch of a stream is not there. Each has a sentence in English and Arabic wherever
+/// people read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
@@ -32,7 +35,8 @@ pub enum Reason {
     CameraUnreachable,
     /// The camera refuses the user name or the password.
     CameraRefusedCredentials,
-    /// The camera answers, but not with a stream we can use (wrong path, no video, broken description).
+    /// The camera answers, but not with a stream we can use (wrong path, no video, broken
+    /// description).
     CameraProtocolError,
     /// The camera sends a codec no segment can hold.
     CameraCodecUnsupported,
@@ -42,7 +46,8 @@ pub enum Reason {
     CameraStalled,
     /// The camera's clock or its timestamps jumped.
     CameraClockJumped,
-    /// The camera changed its codec, resolution or parameter sets; pictures until the next key frame were unusable.
+    /// The camera changed its codec, resolution or parameter sets; pictures until the next key
+    /// frame were unusable.
     CameraParametersChanged,
     /// Pictures were sent and lost on the way.
     PacketsLost,
@@ -97,10 +102,17 @@ impl Reason {
             | Self::CameraStalled
             | Self::CameraClockJumped
             | Self::CameraParametersChanged => Cause::Camera,
-            Self::DiskFull | Self::DiskReadOnly | Self::DiskError | Self::DiskTooSlow | Self::FileDamaged => Cause::Disk,
-            Self::TailLost | Self::AgentStopped | Self::AgentCrashed | Self::HostDown | Self::HostOverloaded | Self::HostClockStepped => {
-                Cause::Host
-            }
+            Self::DiskFull
+            | Self::DiskReadOnly
+            | Self::DiskError
+            | Self::DiskTooSlow
+            | Self::FileDamaged => Cause::Disk,
+            Self::TailLost
+            | Self::AgentStopped
+            | Self::AgentCrashed
+            | Self::HostDown
+            | Self::HostOverloaded
+            | Self::HostClockStepped => Cause::Host,
             Self::OperatorRestart | Self::OperatorDeleted => Cause::Operator,
             Self::RecordingOff
             | Self::OutsideSchedule
@@ -111,15 +123,24 @@ impl Reason {
         }
     }
 
-    /// Whether the stretch was recorded once and has been deleted since. Such an entry outranks the coverage it deleted.
+    /// Whether the stretch was recorded once and has been deleted since. Such an entry outranks the
+    /// coverage it deleted.
     pub const fn is_deletion(self) -> bool {
-        matches!(self, Self::ExpiredByAge | Self::ExpiredBySpace | Self::ExpiredBeforeUpload | Self::OperatorDeleted)
+        matches!(
+            self,
+            Self::ExpiredByAge
+                | Self::ExpiredBySpace
+                | Self::ExpiredBeforeUpload
+                | Self::OperatorDeleted
+        )
     }
 }
 
-/// One line of the gap ledger: a stretch that is not recorded, and why. Written by the agent as it happens.
+/// One line of the gap ledger: a stretch that is not recorded, and why. Written by the agent as it
+/// happens.
 ///
-/// An entry may be reported while it is still growing and again, under the same id, when its end is known.
+/// An entry may be reported while it is still growing and again, under the same id, when its end is
+/// known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
     pub id: LedgerId,
@@ -127,7 +148,8 @@ pub struct LedgerEntry {
     pub stream: StreamKind,
     pub range: TimeRange,
     pub reason: Reason,
-    /// For the technician: the error as the agent saw it. Never a secret, not for operators' eyes, not translated.
+    /// For the technician: the error as the agent saw it. Never a secret, not for operators' eyes,
+    /// not translated.
     pub detail: Option<String>,
 }
 
@@ -184,27 +206,57 @@ pub struct Facts {
     pub known_since: WallTime,
 }
 
-/// Splits `range` into spans that touch, do not overlap, and together are exactly `range` (less what lies before `known_since`).
+/// Splits `range` into spans that touch, do not overlap, and together are exactly `range` (less
+/// what lies before `known_since`).
 ///
-/// Where facts contradict each other: a deletion outranks coverage, coverage outranks every other reason (a ledger entry estimated too wide must not hide
-/// footage), and among reasons the one that began last wins. Holes in coverage of at most `tolerance` between two recorded stretches are bridged; that is for
-/// the rounding of frame durations, not for lost pictures.
+/// Where facts contradict each other: a deletion outranks coverage, coverage outranks every other
+/// reason (a ledger entry estimated too wide must not hide footage), and among reasons the one that
+/// began last wins. Holes in coverage of at most `tolerance` between two recorded stretches are
+/// bridged; that is for the rounding of frame durations, not for lost pictures.
 pub fn build(range: TimeRange, facts: &Facts, tolerance: Duration) -> Vec<Span> {
-    let Some(range) = TimeRange::new(facts.known_since, WallTime::MAX).ok().and_then(|known| known.intersection(&range)) else {
+    let Some(range) = TimeRange::new(facts.known_since, WallTime::MAX)
+        .ok()
+        .and_then(|known| known.intersection(&range))
+    else {
         return Vec::new();
     };
-    let deleted: Vec<_> = facts.missing.iter().copied().filter(|(_, reason)| reason.is_deletion()).collect();
-    let explained: Vec<_> = facts.missing.iter().copied().filter(|(_, reason)| !reason.is_deletion()).collect();
+    let deleted: Vec<_> = facts
+        .missing
+        .iter()
+        .copied()
+        .filter(|(_, reason)| reason.is_deletion())
+        .collect();
+    let explained: Vec<_> = facts
+        .missing
+        .iter()
+        .copied()
+        .filter(|(_, reason)| !reason.is_deletion())
+        .collect();
     let mut layers = Layers::new(range);
-    layers.paint(deleted.into_iter().map(|(range, reason)| (range, missing(reason))));
-    layers.paint(bridge(&facts.coverage, tolerance).into_iter().map(|c| (c.range, State::Recorded { place: c.place })));
-    layers.paint(latest_first(explained).into_iter().map(|(range, reason)| (range, missing(reason))));
+    layers.paint(
+        deleted
+            .into_iter()
+            .map(|(range, reason)| (range, missing(reason))),
+    );
+    layers.paint(
+        bridge(&facts.coverage, tolerance)
+            .into_iter()
+            .map(|c| (c.range, State::Recorded { place: c.place })),
+    );
+    layers.paint(
+        latest_first(explained)
+            .into_iter()
+            .map(|(range, reason)| (range, missing(reason))),
+    );
     layers.finish(facts.reported_until)
 }
 
 /// The union of ranges: sorted, disjoint, and with holes of at most `tolerance` closed.
 pub fn merge(ranges: impl IntoIterator<Item = TimeRange>, tolerance: Duration) -> Vec<TimeRange> {
-    let mut sorted: Vec<_> = ranges.into_iter().filter(|range| !range.is_empty()).collect();
+    let mut sorted: Vec<_> = ranges
+        .into_iter()
+        .filter(|range| !range.is_empty())
+        .collect();
     sorted.sort_by_key(TimeRange::start);
     let mut merged: Vec<TimeRange> = Vec::with_capacity(sorted.len());
     for range in sorted {
@@ -221,12 +273,18 @@ pub fn subtract(range: TimeRange, taken: impl IntoIterator<Item = TimeRange>) ->
     let mut left = Vec::new();
     let mut cursor = range.start();
     for hole in merge(taken, Duration::ZERO) {
-        if let Some(piece) = TimeRange::new(cursor, hole.start().min(range.end())).ok().filter(|piece| !piece.is_empty()) {
+        if let Some(piece) = TimeRange::new(cursor, hole.start().min(range.end()))
+            .ok()
+            .filter(|piece| !piece.is_empty())
+        {
             left.push(piece);
         }
         cursor = cursor.max(hole.end());
     }
-    if let Some(piece) = TimeRange::new(cursor, range.end()).ok().filter(|piece| !piece.is_empty()) {
+    if let Some(piece) = TimeRange::new(cursor, range.end())
+        .ok()
+        .filter(|piece| !piece.is_empty())
+    {
         left.push(piece);
     }
     left
@@ -234,16 +292,25 @@ pub fn subtract(range: TimeRange, taken: impl IntoIterator<Item = TimeRange>) ->
 
 /// Total length of disjoint or overlapping ranges, each instant counted once.
 pub fn total(ranges: impl IntoIterator<Item = TimeRange>) -> Duration {
-    merge(ranges, Duration::ZERO).iter().map(TimeRange::duration).sum()
+    merge(ranges, Duration::ZERO)
+        .iter()
+        .map(TimeRange::duration)
+        .sum()
 }
 
 const fn missing(reason: Reason) -> State {
-    State::Missing { reason, cause: reason.cause() }
+    State::Missing {
+        reason,
+        cause: reason.cause(),
+    }
 }
 
 fn hull(one: TimeRange, other: TimeRange) -> TimeRange {
     let start = one.start().min(other.start());
-    TimeRange::starting_at(start, one.end().max(other.end()).saturating_duration_since(start))
+    TimeRange::starting_at(
+        start,
+        one.end().max(other.end()).saturating_duration_since(start),
+    )
 }
 
 /// Ranges that began later come first, so that they are painted first.
@@ -252,16 +319,24 @@ fn latest_first(mut reasons: Vec<(TimeRange, Reason)>) -> Vec<(TimeRange, Reason
     reasons
 }
 
-/// Coverage in order, with holes of at most `tolerance` closed by stretching the earlier piece; the better place first where pieces overlap.
+/// Coverage in order, with holes of at most `tolerance` closed by stretching the earlier piece; the
+/// better place first where pieces overlap.
 fn bridge(coverage: &[Coverage], tolerance: Duration) -> Vec<Coverage> {
-    let mut sorted: Vec<_> = coverage.iter().copied().filter(|piece| !piece.range.is_empty()).collect();
+    let mut sorted: Vec<_> = coverage
+        .iter()
+        .copied()
+        .filter(|piece| !piece.range.is_empty())
+        .collect();
     sorted.sort_by_key(|piece| (piece.range.start(), piece.range.end()));
     let mut end = WallTime::MIN;
     let mut longest: Option<usize> = None;
     for index in 0..sorted.len() {
         let start = sorted[index].range.start();
         if let Some(previous) = longest.filter(|_| end < start && start <= end + tolerance) {
-            sorted[previous].range = hull(sorted[previous].range, TimeRange::starting_at(end, start.saturating_duration_since(end)));
+            sorted[previous].range = hull(
+                sorted[previous].range,
+                TimeRange::starting_at(end, start.saturating_duration_since(end)),
+            );
         }
         if sorted[index].range.end() >= end {
             end = sorted[index].range.end();
@@ -280,14 +355,25 @@ struct Layers {
 
 impl Layers {
     fn new(range: TimeRange) -> Self {
-        Self { painted: Vec::new(), bare: if range.is_empty() { Vec::new() } else { vec![range] } }
+        Self {
+            painted: Vec::new(),
+            bare: if range.is_empty() {
+                Vec::new()
+            } else {
+                vec![range]
+            },
+        }
     }
 
     /// Paints each stretch where nothing has been painted yet.
     fn paint(&mut self, stretches: impl Iterator<Item = (TimeRange, State)>) {
         for (stretch, state) in stretches {
-            let first = self.bare.partition_point(|bare| bare.end() <= stretch.start());
-            let last = self.bare.partition_point(|bare| bare.start() < stretch.end());
+            let first = self
+                .bare
+                .partition_point(|bare| bare.end() <= stretch.start());
+            let last = self
+                .bare
+                .partition_point(|bare| bare.start() < stretch.end());
             if first >= last {
                 continue;
             }
@@ -307,7 +393,10 @@ impl Layers {
     fn finish(mut self, reported_until: WallTime) -> Vec<Span> {
         for bare in std::mem::take(&mut self.bare) {
             let edge = reported_until.clamp(bare.start(), bare.end());
-            let pieces = [(bare.start(), edge, State::Unexplained), (edge, bare.end(), State::NotYetReported)];
+            let pieces = [
+                (bare.start(), edge, State::Unexplained),
+                (edge, bare.end(), State::NotYetReported),
+            ];
             for (start, end, state) in pieces {
                 if let Ok(range) = TimeRange::new(start, end)
                     && !range.is_empty()
@@ -320,7 +409,11 @@ impl Layers {
         let mut spans: Vec<Span> = Vec::with_capacity(self.painted.len());
         for span in self.painted {
             match spans.last_mut() {
-                Some(last) if last.state == span.state && last.range.end() == span.range.start() => last.range = hull(last.range, span.range),
+                Some(last)
+                    if last.state == span.state && last.range.end() == span.range.start() =>
+                {
+                    last.range = hull(last.range, span.range)
+                }
                 _ => spans.push(span),
             }
         }
@@ -339,7 +432,10 @@ mod tests {
     }
 
     fn recorded(start: i64, end: i64, place: Place) -> Coverage {
-        Coverage { range: range(start, end), place }
+        Coverage {
+            range: range(start, end),
+            place,
+        }
     }
 
     #[test]
@@ -354,31 +450,60 @@ mod tests {
         assert_eq!(
             spans,
             [
-                Span { range: range(0, 10), state: State::Recorded { place: Place::Both } },
-                Span { range: range(10, 20), state: missing(Reason::CameraStalled) },
-                Span { range: range(20, 30), state: State::Recorded { place: Place::Edge } },
-                Span { range: range(30, 40), state: State::NotYetReported },
+                Span {
+                    range: range(0, 10),
+                    state: State::Recorded { place: Place::Both }
+                },
+                Span {
+                    range: range(10, 20),
+                    state: missing(Reason::CameraStalled)
+                },
+                Span {
+                    range: range(20, 30),
+                    state: State::Recorded { place: Place::Edge }
+                },
+                Span {
+                    range: range(30, 40),
+                    state: State::NotYetReported
+                },
             ]
         );
     }
 
     #[test]
     fn nothing_is_expected_before_the_stream_was_known() {
-        let facts = Facts { reported_until: WallTime::from_secs(100), known_since: WallTime::from_secs(50), ..Facts::default() };
-        assert_eq!(build(range(0, 60), &facts, Duration::ZERO), [Span { range: range(50, 60), state: State::Unexplained }]);
+        let facts = Facts {
+            reported_until: WallTime::from_secs(100),
+            known_since: WallTime::from_secs(50),
+            ..Facts::default()
+        };
+        assert_eq!(
+            build(range(0, 60), &facts, Duration::ZERO),
+            [Span {
+                range: range(50, 60),
+                state: State::Unexplained
+            }]
+        );
         assert_eq!(build(range(0, 50), &facts, Duration::ZERO), []);
     }
 
     #[test]
     fn rounding_between_fragments_is_bridged_and_a_lost_second_is_not() {
         let facts = Facts {
-            coverage: vec![recorded(0, 10, Place::Centre), recorded(11, 20, Place::Centre), recorded(25, 30, Place::Centre)],
+            coverage: vec![
+                recorded(0, 10, Place::Centre),
+                recorded(11, 20, Place::Centre),
+                recorded(25, 30, Place::Centre),
+            ],
             reported_until: WallTime::from_secs(30),
             known_since: WallTime::MIN,
             ..Facts::default()
         };
         let spans = build(range(0, 30), &facts, Duration::from_secs(1));
-        assert_eq!(spans.iter().map(|span| span.range).collect::<Vec<_>>(), [range(0, 20), range(20, 25), range(25, 30)]);
+        assert_eq!(
+            spans.iter().map(|span| span.range).collect::<Vec<_>>(),
+            [range(0, 20), range(20, 25), range(25, 30)]
+        );
         assert_eq!(spans[1].state, State::Unexplained);
     }
 
@@ -403,8 +528,16 @@ mod tests {
     /// Second by second, the way a person would work it out.
     fn naive(second: i64, facts: &Facts) -> State {
         let at = WallTime::from_secs(second);
-        let deleted = facts.missing.iter().find(|(range, reason)| reason.is_deletion() && range.contains(at));
-        let place = facts.coverage.iter().filter(|piece| piece.range.contains(at)).map(|piece| piece.place).max();
+        let deleted = facts
+            .missing
+            .iter()
+            .find(|(range, reason)| reason.is_deletion() && range.contains(at));
+        let place = facts
+            .coverage
+            .iter()
+            .filter(|piece| piece.range.contains(at))
+            .map(|piece| piece.place)
+            .max();
         let reason = facts
             .missing
             .iter()
