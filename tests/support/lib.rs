@@ -1,0 +1,3 @@
+//! The world that the tests of promises run in: the real programs, the camera simulator, and a bad network.
+
+pub mod net;
