@@ -1,3 +1,5 @@
 //! The world that the tests of promises run in: the real programs, the camera simulator, and a bad network.
 
+pub mod api;
 pub mod net;
+pub mod wait;
