@@ -1,0 +1,4 @@
+//! The CCTV agent: records cameras near where they are and brings what it recorded to the centre.
+
+pub mod camera;
+pub mod config;
