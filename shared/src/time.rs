@@ -102,6 +102,13 @@ impl Sub for Ticks90k {
     }
 }
 
+/// From 1900-01-01 to 1970-01-01.
+const NTP_TO_UNIX_SECONDS: i64 = 2_208_988_800;
+/// After so many seconds the 32 bits of an NTP timestamp begin anew.
+const NTP_ERA_SECONDS: i64 = 1 << 32;
+/// Smaller second counts are read as belonging to the next era.
+const NTP_PIVOT_SECONDS: i64 = 1 << 31;
+
 /// Wall time: microseconds of UTC since 1970-01-01 (leap seconds not counted, as in POSIX).
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -145,6 +152,33 @@ impl WallTime {
     /// Zero when `earlier` is in fact later.
     pub fn saturating_duration_since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.micros_since(earlier)).unwrap_or(0))
+    }
+
+    /// As a 64-bit NTP timestamp (RFC 5905 section 6): seconds since 1900 in the upper half, their
+    /// fraction in the lower. `None` outside 1968-01-20 to 2104-02-26, the 136 years that
+    /// [`WallTime::from_ntp`] can tell apart.
+    pub const fn to_ntp(self) -> Option<u64> {
+        let seconds = self.0.div_euclid(1_000_000) + NTP_TO_UNIX_SECONDS;
+        if seconds < NTP_PIVOT_SECONDS || seconds >= NTP_PIVOT_SECONDS + NTP_ERA_SECONDS {
+            return None;
+        }
+        let micros = self.0.rem_euclid(1_000_000).cast_unsigned();
+        let fraction = ((micros << 32) + 500_000) / 1_000_000;
+        // The shift drops the era, which the pivot restores.
+        Some((seconds.cast_unsigned() << 32) | fraction)
+    }
+
+    /// From a 64-bit NTP timestamp, to the nearest microsecond. Seconds with the first bit clear
+    /// belong to the era that begins in 2036 (RFC 4330 section 3).
+    pub const fn from_ntp(ntp: u64) -> Self {
+        let seconds = (ntp >> 32).cast_signed();
+        let era = if seconds < NTP_PIVOT_SECONDS {
+            NTP_ERA_SECONDS
+        } else {
+            0
+        };
+        let micros = ((ntp & 0xffff_ffff) * 1_000_000 + (1 << 31)) >> 32;
+        Self((seconds + era - NTP_TO_UNIX_SECONDS) * 1_000_000 + micros.cast_signed())
     }
 
     /// RFC 3339 with millisecond precision and `Z`, as playlists and JSON show it.
@@ -296,6 +330,15 @@ mod tests {
     }
 
     #[test]
+    fn ntp_has_its_epoch_in_1900_and_begins_anew_in_2036() {
+        let ntp = |text| WallTime::from_rfc3339(text).unwrap().to_ntp();
+        assert_eq!(ntp("1970-01-01T00:00:00Z"), Some(2_208_988_800 << 32));
+        assert_eq!(ntp("2036-02-07T06:28:16.5Z"), Some(1 << 31));
+        assert_eq!(ntp("1968-01-20T03:14:07Z"), None);
+        assert_eq!(ntp("2104-02-26T09:42:24Z"), None);
+    }
+
+    #[test]
     fn a_range_that_ends_before_it_starts_is_refused_in_code_and_in_json() {
         let (one, two) = (WallTime::from_secs(1), WallTime::from_secs(2));
         assert!(TimeRange::new(two, one).is_err());
@@ -307,6 +350,12 @@ mod tests {
         #[test]
         fn ticks_survive_a_trip_through_microseconds(ticks in -1_000_000_000_000_i64..1_000_000_000_000) {
             prop_assert_eq!(Ticks90k::from_micros(Ticks90k::new(ticks).to_micros()), Ticks90k::new(ticks));
+        }
+
+        #[test]
+        fn ntp_keeps_the_microsecond(micros in -61_505_152_000_000_i64..4_233_462_144_000_000) {
+            let time = WallTime::from_micros(micros);
+            prop_assert_eq!(time.to_ntp().map(WallTime::from_ntp), Some(time));
         }
 
         #[test]
