@@ -279,3 +279,6 @@ pub enum Transport {
     /// In datagrams of its own; for cameras that cannot do otherwise.
     Udp,
 }
+
+#[cfg(test)]
+mod tests;
