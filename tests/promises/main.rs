@@ -1,1 +1,3 @@
-fn main() {}
+//! One file per promise of the product, kept through the real programs.
+
+mod repository;
