@@ -9,6 +9,7 @@ pub mod codec;
 pub mod fmp4;
 pub mod hash;
 pub mod id;
+pub mod message;
 pub mod sample;
 pub mod segment;
 pub mod time;

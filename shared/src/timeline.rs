@@ -92,6 +92,38 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason, in the order of the declaration.
+    pub const ALL: [Self; 28] = [
+        Self::CameraUnreachable,
+        Self::CameraRefusedCredentials,
+        Self::CameraProtocolError,
+        Self::CameraCodecUnsupported,
+        Self::CameraDisconnected,
+        Self::CameraStalled,
+        Self::CameraClockJumped,
+        Self::CameraParametersChanged,
+        Self::PacketsLost,
+        Self::DiskFull,
+        Self::DiskReadOnly,
+        Self::DiskError,
+        Self::DiskTooSlow,
+        Self::TailLost,
+        Self::FileDamaged,
+        Self::AgentStopped,
+        Self::AgentCrashed,
+        Self::HostDown,
+        Self::HostOverloaded,
+        Self::HostClockStepped,
+        Self::OperatorRestart,
+        Self::OperatorDeleted,
+        Self::RecordingOff,
+        Self::OutsideSchedule,
+        Self::NoEvent,
+        Self::ExpiredByAge,
+        Self::ExpiredBySpace,
+        Self::ExpiredBeforeUpload,
+    ];
+
     pub const fn cause(self) -> Cause {
         match self {
             Self::CameraUnreachable | Self::PacketsLost => Cause::Network,
@@ -436,6 +468,17 @@ mod tests {
             range: range(start, end),
             place,
         }
+    }
+
+    #[test]
+    fn the_list_of_all_reasons_is_complete() {
+        let positions: Vec<_> = Reason::ALL.iter().map(|reason| *reason as usize).collect();
+        assert_eq!(positions, (0..positions.len()).collect::<Vec<_>>());
+        assert_eq!(
+            Reason::ALL.len(),
+            Reason::ExpiredBeforeUpload as usize + 1,
+            "the last one declared"
+        );
     }
 
     #[test]
