@@ -11,13 +11,15 @@
 //! the SHA-256 of the fragment's bytes before it: what lacks a valid seal was not written whole.
 //! Players skip `prft` and `uuid`.
 //!
-//! [`init`] and [`fragment`] make these bytes, [`read`] finds them again. Nothing here touches a
+//! [`init`] and [`fragment`] make these bytes, [`read`] and [`contents`] find them again. Nothing here touches a
 //! file: the recorder writes, the walker is given a reader. Cutting (where a fragment or a segment
 //! ends) belongs to the recorder.
 
 mod boxes;
+pub mod contents;
 pub mod fragment;
 pub mod init;
+mod moof;
 pub mod read;
 
 /// Track id of the video, whose timescale is 90 kHz.
