@@ -10,6 +10,7 @@ pub mod codec;
 pub mod control;
 pub mod enrol;
 pub mod segment;
+pub mod tunnel;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,13 @@ use serde::{Deserialize, Serialize};
 pub const ALPN: &[u8] = b"cctv-agent/1";
 /// TLS application protocol of enrolment (the agent has no certificate yet).
 pub const ALPN_ENROL: &[u8] = b"cctv-enrol/1";
+
+/// DNS name in the coordinator's certificate (subject alternative name), and the one every agent
+/// asks for and verifies, whatever the address it dials. The authority signs nothing but this
+/// coordinator and its agents, so the name tells the two apart, and an address can change without a
+/// new certificate. The coordinator sends its whole chain, the authority included, so that an agent
+/// that knows only the authority's hash can verify it.
+pub const SERVER_NAME: &str = "coordinator.cctv.internal";
 
 /// Oldest and newest protocol this build speaks.
 pub const PROTOCOL_MIN: u32 = 1;
