@@ -1,0 +1,4 @@
+//! What a real client sees of simulated cameras.
+
+mod client;
+mod streams;
