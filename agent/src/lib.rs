@@ -1,4 +1,5 @@
 //! The CCTV agent: records cameras near where they are and brings what it recorded to the centre.
 
+pub mod buffer;
 pub mod camera;
 pub mod config;

@@ -1,0 +1,473 @@
+//! Rows of segments: opened, closed, uploaded, locked, evicted. Statements only; when to call them
+//! is decided by the callers.
+
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use shared::hash::Sha256;
+use shared::id::{CameraId, SegmentId};
+use shared::segment::{SegmentHead, SegmentMeta, Signature, StreamKind};
+use shared::time::{TimeRange, WallTime};
+use shared::timeline::Reason;
+
+use super::packed;
+use crate::buffer::outbox;
+
+/// What planning needs to know of a closed segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    pub segment: SegmentId,
+    pub camera: CameraId,
+    pub stream: StreamKind,
+    pub range: TimeRange,
+    /// Bytes of the file.
+    pub size: u64,
+    pub uploaded: bool,
+    /// Kept as evidence.
+    pub locked: bool,
+}
+
+/// A row whose file needs a look when the agent starts.
+#[derive(Clone, Debug)]
+pub(crate) struct Unfinished {
+    pub(crate) id: SegmentId,
+    pub(crate) camera: CameraId,
+    pub(crate) stream: StreamKind,
+    pub(crate) path: String,
+    /// Set when it was about to be deleted.
+    pub(crate) eviction: Option<Reason>,
+}
+
+pub(crate) fn stream_code(stream: StreamKind) -> i64 {
+    match stream {
+        StreamKind::Main => 0,
+        StreamKind::Sub => 1,
+    }
+}
+
+pub(super) fn stream_from(code: i64) -> rusqlite::Result<StreamKind> {
+    match code {
+        0 => Ok(StreamKind::Main),
+        1 => Ok(StreamKind::Sub),
+        _ => Err(rusqlite::Error::IntegralValueOutOfRange(0, code)),
+    }
+}
+
+/// Names as they are in JSON, so that the tables can be read by people.
+pub(super) fn reason_name(reason: Reason) -> String {
+    match serde_json::to_value(reason) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+pub(super) fn reason_from(name: String) -> rusqlite::Result<Reason> {
+    serde_json::from_value(serde_json::Value::String(name)).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+pub(super) fn blob<T>(bytes: &[u8], read: impl Fn(&[u8]) -> Option<T>) -> rusqlite::Result<T> {
+    read(bytes).ok_or(rusqlite::Error::InvalidColumnType(
+        0,
+        "id or hash".to_owned(),
+        rusqlite::types::Type::Blob,
+    ))
+}
+
+pub(super) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<WallTime> {
+    row.get(column).map(WallTime::from_micros)
+}
+
+pub(super) fn range(row: &Row<'_>) -> rusqlite::Result<TimeRange> {
+    let start = time(row, "start_us")?;
+    let duration = time(row, "end_us")?.saturating_duration_since(start);
+    Ok(TimeRange::starting_at(start, duration))
+}
+
+fn size(row: &Row<'_>) -> rusqlite::Result<u64> {
+    row.get::<_, i64>("size_bytes")
+        .map(|bytes| u64::try_from(bytes).unwrap_or(0))
+}
+
+fn camera_of(row: &Row<'_>) -> rusqlite::Result<CameraId> {
+    blob(row.get_ref("camera")?.as_blob()?, CameraId::from_slice)
+}
+
+fn id_of(row: &Row<'_>) -> rusqlite::Result<SegmentId> {
+    blob(row.get_ref("id")?.as_blob()?, SegmentId::from_slice)
+}
+
+fn stream_of(row: &Row<'_>) -> rusqlite::Result<StreamKind> {
+    stream_from(row.get("stream")?)
+}
+
+pub(crate) fn insert_open(
+    connection: &Connection,
+    head: &SegmentHead,
+    path: &str,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "insert into segment (id, camera, stream, run, state, path, head)
+             values (?1, ?2, ?3, ?4, 0, ?5, ?6) on conflict (id) do nothing",
+        )?
+        .execute(params![
+            head.id.as_bytes(),
+            head.camera.as_bytes(),
+            stream_code(head.stream),
+            head.run.as_bytes(),
+            path,
+            head_json(head)?,
+        ])?;
+    Ok(())
+}
+
+fn head_json(head: &SegmentHead) -> rusqlite::Result<String> {
+    serde_json::to_string(head)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+/// Makes the row complete and queues its record. Repeating it with the same metadata changes
+/// nothing; other metadata (a file that lost its end) replaces the row and is reported again.
+pub(crate) fn close(
+    connection: &Connection,
+    meta: &SegmentMeta,
+    path: &str,
+) -> rusqlite::Result<()> {
+    let Some(range) = meta.wall_range() else {
+        return discard(connection, meta.head.id);
+    };
+    let known: Option<(i64, Option<Vec<u8>>)> = connection
+        .prepare_cached("select state, root from segment where id = ?1")?
+        .query_row([meta.head.id.as_bytes()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    if matches!(&known, Some((state, Some(root))) if *state != 0 && root == meta.root.as_bytes()) {
+        return Ok(());
+    }
+    let seq = outbox::push_segment(connection, meta.head.id)?;
+    connection
+        .prepare_cached(
+            "insert into segment (id, camera, stream, run, state, path, head, start_us, end_us,
+                                  size_bytes, root, signature, record_seq)
+             values (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+             on conflict (id) do update set state = 1, path = excluded.path, head = excluded.head,
+                 start_us = excluded.start_us, end_us = excluded.end_us,
+                 size_bytes = excluded.size_bytes, root = excluded.root,
+                 signature = excluded.signature, record_seq = excluded.record_seq,
+                 uploaded_us = null, eviction = null",
+        )?
+        .execute(params![
+            meta.head.id.as_bytes(),
+            meta.head.camera.as_bytes(),
+            stream_code(meta.head.stream),
+            meta.head.run.as_bytes(),
+            path,
+            head_json(&meta.head)?,
+            range.start().as_micros(),
+            range.end().as_micros(),
+            i64::try_from(meta.size).unwrap_or(i64::MAX),
+            meta.root.as_bytes(),
+            meta.signature.as_bytes(),
+            seq,
+        ])?;
+    connection
+        .prepare_cached(
+            "insert into fragments (segment, packed) values (?1, ?2)
+             on conflict (segment) do update set packed = excluded.packed",
+        )?
+        .execute(params![
+            meta.head.id.as_bytes(),
+            packed::pack(&meta.fragments)
+        ])?;
+    Ok(())
+}
+
+/// The file held nothing and is gone.
+pub(crate) fn discard(connection: &Connection, id: SegmentId) -> rusqlite::Result<()> {
+    outbox::push_discarded(connection, id)?;
+    delete_row(connection, id)
+}
+
+fn delete_row(connection: &Connection, id: SegmentId) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("delete from segment where id = ?1")?
+        .execute([id.as_bytes()])?;
+    Ok(())
+}
+
+/// Writes down that these are about to be deleted, before their files are.
+pub(crate) fn begin_eviction(
+    connection: &Connection,
+    evictions: &[(SegmentId, Reason)],
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "update segment set state = 2, eviction = ?2 where id = ?1 and state = 1",
+    )?;
+    for (id, reason) in evictions {
+        statement.execute(params![id.as_bytes(), reason_name(*reason)])?;
+    }
+    Ok(())
+}
+
+/// The file is gone: the row goes, and the coordinator is told.
+pub(crate) fn finish_eviction(
+    connection: &Connection,
+    id: SegmentId,
+    now: WallTime,
+) -> rusqlite::Result<()> {
+    outbox::push_evicted(connection, id, now)?;
+    delete_row(connection, id)
+}
+
+pub(crate) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<Unfinished>> {
+    connection
+        .prepare_cached(
+            "select id, camera, stream, path, eviction from segment where state <> 1 order by id",
+        )?
+        .query_map([], |row| {
+            Ok(Unfinished {
+                id: id_of(row)?,
+                camera: camera_of(row)?,
+                stream: stream_of(row)?,
+                path: row.get("path")?,
+                eviction: row
+                    .get::<_, Option<String>>("eviction")?
+                    .map(reason_from)
+                    .transpose()?,
+            })
+        })?
+        .collect()
+}
+
+/// The whole metadata, as it is reported; `None` unless closed.
+pub(crate) fn meta(
+    connection: &Connection,
+    id: SegmentId,
+) -> rusqlite::Result<Option<SegmentMeta>> {
+    connection
+        .prepare_cached(
+            "select head, size_bytes, root, signature, packed
+             from segment join fragments on segment = id where id = ?1 and state <> 0",
+        )?
+        .query_row([id.as_bytes()], |row| {
+            let head: String = row.get("head")?;
+            Ok(SegmentMeta {
+                head: serde_json::from_str(&head).map_err(|error| {
+                    rusqlite::Error::FromSqlConversionFailure(
+                        0,
+                        rusqlite::types::Type::Text,
+                        Box::new(error),
+                    )
+                })?,
+                size: size(row)?,
+                fragments: blob(row.get_ref("packed")?.as_blob()?, packed::unpack)?,
+                root: blob(row.get_ref("root")?.as_blob()?, Sha256::from_slice)?,
+                signature: blob(row.get_ref("signature")?.as_blob()?, Signature::from_slice)?,
+            })
+        })
+        .optional()
+}
+
+/// Where the file of a closed segment is, and its size.
+pub(crate) fn file(
+    connection: &Connection,
+    id: SegmentId,
+) -> rusqlite::Result<Option<(String, u64)>> {
+    connection
+        .prepare_cached("select path, size_bytes from segment where id = ?1 and state = 1")?
+        .query_row([id.as_bytes()], |row| Ok((row.get("path")?, size(row)?)))
+        .optional()
+}
+
+pub(crate) fn mark_uploaded(
+    connection: &Connection,
+    id: SegmentId,
+    now: WallTime,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "update segment set uploaded_us = ?2 where id = ?1 and uploaded_us is null",
+        )?
+        .execute(params![id.as_bytes(), now.as_micros()])?;
+    Ok(())
+}
+
+/// Locks or unlocks what touches the range; how many segments that changed.
+pub(crate) fn set_locked(
+    connection: &Connection,
+    camera: CameraId,
+    stream: StreamKind,
+    range: TimeRange,
+    locked: bool,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "update segment set locked = ?5 where camera = ?1 and stream = ?2 and end_us > ?3
+             and start_us < ?4 and locked <> ?5",
+        )?
+        .execute(params![
+            camera.as_bytes(),
+            stream_code(stream),
+            range.start().as_micros(),
+            range.end().as_micros(),
+            locked,
+        ])
+}
+
+const HOLDING: &str =
+    "select id, camera, stream, start_us, end_us, size_bytes, uploaded_us, locked from segment ";
+
+fn holding(row: &Row<'_>) -> rusqlite::Result<Holding> {
+    Ok(Holding {
+        segment: id_of(row)?,
+        camera: camera_of(row)?,
+        stream: stream_of(row)?,
+        range: range(row)?,
+        size: size(row)?,
+        uploaded: row.get::<_, Option<i64>>("uploaded_us")?.is_some(),
+        locked: row.get("locked")?,
+    })
+}
+
+fn holdings(
+    connection: &Connection,
+    condition: &str,
+    parameters: impl Params,
+) -> rusqlite::Result<Vec<Holding>> {
+    connection
+        .prepare_cached(&format!("{HOLDING}{condition}"))?
+        .query_map(parameters, holding)?
+        .collect()
+}
+
+/// The first `limit` closed segments in the order in which space is made.
+pub(crate) fn next_to_evict(
+    connection: &Connection,
+    limit: usize,
+) -> rusqlite::Result<Vec<Holding>> {
+    holdings(
+        connection,
+        "where state = 1 order by locked, uploaded_us is null, end_us limit ?1",
+        [i64::try_from(limit).unwrap_or(i64::MAX)],
+    )
+}
+
+/// Closed segments of a camera that ended before `before`, oldest first.
+pub(crate) fn ended_before(
+    connection: &Connection,
+    camera: CameraId,
+    before: WallTime,
+    limit: usize,
+) -> rusqlite::Result<Vec<Holding>> {
+    holdings(
+        connection,
+        "where state = 1 and camera = ?1 and stream in (0, 1) and end_us < ?2
+         order by end_us limit ?3",
+        params![
+            camera.as_bytes(),
+            before.as_micros(),
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        ],
+    )
+}
+
+/// Closed segments, oldest first, from those ending after `after` on.
+pub(crate) fn all_after(
+    connection: &Connection,
+    camera: CameraId,
+    stream: StreamKind,
+    after: WallTime,
+    limit: usize,
+) -> rusqlite::Result<Vec<Holding>> {
+    holdings(
+        connection,
+        "where state = 1 and camera = ?1 and stream = ?2 and end_us > ?3 order by end_us limit ?4",
+        params![
+            camera.as_bytes(),
+            stream_code(stream),
+            after.as_micros(),
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        ],
+    )
+}
+
+/// Acknowledged segments of a camera whose bytes have not been uploaded, oldest first; with
+/// `events_only` those that overlap an event.
+pub(crate) fn to_upload(
+    connection: &Connection,
+    camera: CameraId,
+    ended_after: WallTime,
+    events_only: bool,
+    limit: usize,
+) -> rusqlite::Result<Vec<(Holding, Sha256)>> {
+    let events = if events_only {
+        "and exists (select 1 from event where event.camera = segment.camera
+                     and event.start_us < segment.end_us and event.end_us > segment.start_us)"
+    } else {
+        ""
+    };
+    connection
+        .prepare_cached(&format!(
+            "select id, camera, stream, start_us, end_us, size_bytes, uploaded_us, locked, root
+             from segment where state = 1 and uploaded_us is null and camera = ?1 and end_us >= ?2
+             and record_seq <= (select acknowledged_seq from state) {events}
+             order by end_us limit ?3"
+        ))?
+        .query_map(
+            params![
+                camera.as_bytes(),
+                ended_after.as_micros(),
+                i64::try_from(limit).unwrap_or(i64::MAX)
+            ],
+            |row| {
+                Ok((
+                    holding(row)?,
+                    blob(row.get_ref("root")?.as_blob()?, Sha256::from_slice)?,
+                ))
+            },
+        )?
+        .collect()
+}
+
+/// Sums over all closed segments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub segments: u64,
+    /// Bytes of their files.
+    pub bytes: u64,
+    /// Of those not uploaded yet.
+    pub unsent_bytes: u64,
+    /// Of those locked as evidence.
+    pub locked_bytes: u64,
+    /// Of those not uploaded and locked.
+    pub unsent_locked_bytes: u64,
+    /// End of the oldest segment.
+    pub oldest: Option<WallTime>,
+}
+
+pub(crate) fn totals(connection: &Connection) -> rusqlite::Result<Totals> {
+    connection
+        .prepare_cached(
+            "select count(*) as segments, coalesce(sum(size_bytes), 0) as bytes,
+                    coalesce(sum(iif(uploaded_us is null, size_bytes, 0)), 0) as unsent,
+                    coalesce(sum(iif(locked = 1, size_bytes, 0)), 0) as locked_bytes,
+                    coalesce(sum(iif(locked = 1 and uploaded_us is null, size_bytes, 0)), 0) as unsent_locked,
+                    min(start_us) as oldest
+             from segment where state = 1",
+        )?
+        .query_row([], |row| {
+            let bytes = |column: &str| {
+                row.get::<_, i64>(column)
+                    .map(|bytes| u64::try_from(bytes).unwrap_or(0))
+            };
+            Ok(Totals {
+                segments: bytes("segments")?,
+                bytes: bytes("bytes")?,
+                unsent_bytes: bytes("unsent")?,
+                locked_bytes: bytes("locked_bytes")?,
+                unsent_locked_bytes: bytes("unsent_locked")?,
+                oldest: row.get::<_, Option<i64>>("oldest")?.map(WallTime::from_micros),
+            })
+        })
+}

@@ -1,0 +1,312 @@
+//! What the agent holds and owes: segments, the gap ledger, and the records the coordinator has not
+//! acknowledged.
+//!
+//! The recorder puts things in, the uplink takes them out, and retention makes room; they meet only
+//! here. Files come before rows when something is deleted and after rows when it is made, and
+//! [`recovery`] settles what a power cut leaves between the two. How files are written belongs to
+//! [`crate::recorder`]; what is sent when belongs to the uplink. See `design/storage.md`.
+
+mod files;
+mod growing;
+mod index;
+mod outbox;
+mod recording;
+mod sending;
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use shared::clock::Clock;
+use shared::id::CameraId;
+use shared::segment::{Signature, StreamKind};
+use shared::time::{TimeRange, WallTime};
+use shared::timeline::{Coverage, Facts, Place};
+use shared::wire::control::{BufferStatus, UploadPolicy};
+use tokio::sync::watch;
+
+pub use files::SegmentBytes;
+pub use growing::{GrowthCursor, OpenSegment};
+pub use index::IndexError;
+pub use index::ledger::StreamHistory;
+pub use index::segments::{Holding, Totals};
+pub use sending::{Candidate, News, Priority, ReadError};
+
+use crate::config::Schedule;
+use growing::Growing;
+use index::{Index, ledger, segments};
+
+/// Signs a segment's statement with the agent's key.
+pub type Sign = Arc<dyn Fn(&[u8]) -> Signature + Send + Sync>;
+
+/// Where things rest, and how much of the disk they may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BufferConfig {
+    /// The database.
+    pub index: PathBuf,
+    /// The storage directory, which holds segments and nothing else.
+    pub segments: PathBuf,
+    pub limits: Limits,
+}
+
+/// What retention keeps to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Of all segment files together.
+    pub max_bytes: Option<u64>,
+    /// Of the filesystem, never used.
+    pub reserve_bytes: u64,
+    /// For cameras whose [`CameraRule`] names no age.
+    pub max_age: Option<Duration>,
+}
+
+/// What the settings and the coordinator want for one camera.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CameraRule {
+    pub upload: UploadPolicy,
+    /// Instead of [`Limits::max_age`].
+    pub max_age: Option<Duration>,
+}
+
+impl Default for CameraRule {
+    fn default() -> Self {
+        Self {
+            upload: UploadPolicy::All,
+            max_age: None,
+        }
+    }
+}
+
+/// The rules of all cameras; changed as a whole while the agent runs.
+#[derive(Clone, Debug, Default)]
+pub struct Policies {
+    /// For cameras that are not listed.
+    pub default: CameraRule,
+    pub cameras: HashMap<CameraId, CameraRule>,
+    /// When cameras with [`UploadPolicy::Schedule`] upload; never where it is missing.
+    pub upload_schedule: Option<Schedule>,
+}
+
+impl Policies {
+    pub fn rule(&self, camera: CameraId) -> CameraRule {
+        self.cameras.get(&camera).copied().unwrap_or(self.default)
+    }
+}
+
+/// Why the buffer could not be opened or used.
+#[derive(Debug, thiserror::Error)]
+pub enum BufferError {
+    #[error("cannot use {}: {source}; check that it exists and belongs to the agent's user", path.display())]
+    Directory { path: PathBuf, source: io::Error },
+    #[error("{} is in use by another agent; stop that one or give this one a directory of its own", path.display())]
+    InUse { path: PathBuf },
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}
+
+/// Handle to the buffer; clones share it.
+#[derive(Clone)]
+pub struct Buffer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: BufferConfig,
+    clock: Arc<dyn Clock>,
+    sign: Sign,
+    index: Index,
+    growing: Growing,
+    policies: RwLock<Policies>,
+    status: watch::Sender<BufferStatus>,
+}
+
+impl std::fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Buffer({})", self.inner.config.segments.display())
+    }
+}
+
+/// What was found and settled when the buffer was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct RecoveryReport {
+    /// Segments that were open when the agent ended and are closed and signed now.
+    pub recovered: u32,
+    /// Bytes cut off because they were not a whole fragment.
+    pub cut_bytes: u64,
+    /// Segments that held nothing readable.
+    pub discarded: u32,
+}
+
+impl Buffer {
+    /// Opens the buffer, and settles what the end of the last run left behind. Blocks.
+    ///
+    /// # Errors
+    /// A directory or the index cannot be used.
+    pub fn open(
+        config: BufferConfig,
+        clock: Arc<dyn Clock>,
+        sign: Sign,
+    ) -> Result<(Self, RecoveryReport), BufferError> {
+        for directory in config
+            .index
+            .parent()
+            .into_iter()
+            .chain([config.segments.as_path()])
+        {
+            std::fs::create_dir_all(directory).map_err(|source| BufferError::Directory {
+                path: directory.to_owned(),
+                source,
+            })?;
+        }
+        let index = Index::open(&config.index, clock.wall())?;
+        let inner = Inner {
+            config,
+            clock,
+            sign,
+            index,
+            growing: Growing::new(),
+            policies: RwLock::default(),
+            status: watch::Sender::new(BufferStatus::default()),
+        };
+        let buffer = Self {
+            inner: Arc::new(inner),
+        };
+        Ok((buffer, RecoveryReport::default()))
+    }
+
+    /// Makes the stream known from `since` on, and tells how far it was accounted for before this
+    /// start of the agent.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn register_stream(
+        &self,
+        camera: CameraId,
+        stream: StreamKind,
+        since: WallTime,
+    ) -> Result<StreamHistory, IndexError> {
+        let history = self
+            .inner
+            .index
+            .write_now("registering a stream", move |connection| {
+                ledger::register_stream(connection, camera, stream, since)
+            })
+            .wait()
+            .await?;
+        self.inner
+            .growing
+            .explained(camera, stream, history.explained_until);
+        Ok(history)
+    }
+
+    /// Replaces the rules of all cameras from now on.
+    pub fn set_policies(&self, policies: Policies) {
+        *self
+            .inner
+            .policies
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = policies;
+    }
+
+    pub fn policies(&self) -> Policies {
+        self.inner
+            .policies
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Keeps (or no longer keeps) as evidence what touches `range`; how many segments that changed.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn set_locked(
+        &self,
+        camera: CameraId,
+        stream: StreamKind,
+        range: TimeRange,
+        locked: bool,
+    ) -> Result<usize, IndexError> {
+        self.inner
+            .index
+            .write_now("locking evidence", move |connection| {
+                segments::set_locked(connection, camera, stream, range, locked)
+            })
+            .wait()
+            .await
+    }
+
+    /// Something happened in view of a camera: what touches `range` is uploaded by the policy
+    /// `events`, and first by every policy that uploads.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn mark_event(&self, camera: CameraId, range: TimeRange) -> Result<(), IndexError> {
+        self.inner
+            .index
+            .write_now("recording an event", move |connection| {
+                ledger::record_event(connection, camera, range)
+            })
+            .wait()
+            .await
+    }
+
+    /// As of a few seconds ago.
+    pub fn status(&self) -> BufferStatus {
+        self.inner.status.borrow().clone()
+    }
+
+    /// What a local timeline is computed from; everything here is at the edge.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn facts(
+        &self,
+        camera: CameraId,
+        stream: StreamKind,
+        range: TimeRange,
+    ) -> Result<Facts, IndexError> {
+        let (coverage, gaps, history) = self
+            .inner
+            .index
+            .read("reading a timeline", move |connection| {
+                Ok((
+                    ledger::covering(connection, camera, stream, range)?,
+                    ledger::gaps(connection, camera, stream, range)?,
+                    ledger::history(connection, camera, stream)?,
+                ))
+            })
+            .wait()
+            .await?;
+        let place = |uploaded| if uploaded { Place::Both } else { Place::Edge };
+        let closed = coverage.into_iter().map(|(_, range, uploaded)| Coverage {
+            range,
+            place: place(uploaded),
+        });
+        let open = self.growing().into_iter().filter_map(|open| {
+            let start = open.fragments.first()?.wall_start;
+            let end = open.fragments.last()?.wall_range().end();
+            let matches = open.head.camera == camera && open.head.stream == stream;
+            Some(Coverage {
+                range: TimeRange::new(start, end).ok()?,
+                place: Place::Edge,
+            })
+            .filter(|_| matches)
+        });
+        let mark = self
+            .watermarks()
+            .into_iter()
+            .find(|mark| mark.camera == camera && mark.stream == stream);
+        Ok(Facts {
+            coverage: closed.chain(open).collect(),
+            missing: gaps
+                .into_iter()
+                .map(|gap| (gap.range, gap.reason))
+                .collect(),
+            reported_until: mark.map_or(WallTime::MIN, |mark| mark.reported_until),
+            known_since: history.map_or(WallTime::MAX, |history| history.since),
+        })
+    }
+}
