@@ -38,10 +38,19 @@ impl Api {
             .timeout(Duration::from_secs(60))
             .build()
             .context("building the HTTP client")?;
-        let api = Self { http, base: base.trim_end_matches('/').to_owned() };
+        let api = Self {
+            http,
+            base: base.trim_end_matches('/').to_owned(),
+        };
         let body = json!({ "login": login, "password": password });
-        let response = api.send(Method::POST, "/api/v1/session", Some(&body)).await?;
-        ensure!(response.status().is_success(), "sign-in answered {}", response.status());
+        let response = api
+            .send(Method::POST, "/api/v1/session", Some(&body))
+            .await?;
+        ensure!(
+            response.status().is_success(),
+            "sign-in answered {}",
+            response.status()
+        );
         Ok(api)
     }
 
@@ -58,7 +67,11 @@ impl Api {
         let status = response.status();
         let text = response.text().await?;
         ensure!(status.is_success(), "POST {path} answered {status}: {text}");
-        if text.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&text)?) }
+        if text.is_empty() {
+            Ok(Value::Null)
+        } else {
+            Ok(serde_json::from_str(&text)?)
+        }
     }
 
     /// The status and the body, whatever they are.
@@ -67,17 +80,32 @@ impl Api {
         Ok((response.status(), response.text().await?))
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<reqwest::Response> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<reqwest::Response> {
         let url = self.absolute(path);
-        let mut request = self.http.request(method.clone(), &url).header("origin", &self.base);
+        let mut request = self
+            .http
+            .request(method.clone(), &url)
+            .header("origin", &self.base);
         if let Some(body) = body {
             request = request.json(body);
         }
-        request.send().await.with_context(|| format!("{method} {url}"))
+        request
+            .send()
+            .await
+            .with_context(|| format!("{method} {url}"))
     }
 
     fn absolute(&self, path: &str) -> String {
-        if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.base) }
+        if path.starts_with("http") {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.base)
+        }
     }
 
     pub async fn cameras(&self) -> Result<Vec<Value>> {
@@ -89,7 +117,9 @@ impl Api {
         let cameras = self.cameras().await?;
         let camera = cameras.iter().find(|camera| camera["name"] == name);
         let id = camera.and_then(|camera| camera["id"].as_str());
-        Ok(id.with_context(|| format!("no camera `{name}`"))?.to_owned())
+        Ok(id
+            .with_context(|| format!("no camera `{name}`"))?
+            .to_owned())
     }
 
     pub async fn agents(&self) -> Result<Vec<Value>> {
@@ -98,7 +128,10 @@ impl Api {
 
     pub async fn timeline(&self, camera: &str, range: TimeRange) -> Result<Value> {
         let (from, to) = (range.start().to_rfc3339(), range.end().to_rfc3339());
-        self.get(&format!("/api/v1/cameras/{camera}/timeline?stream=main&from={from}&to={to}")).await
+        self.get(&format!(
+            "/api/v1/cameras/{camera}/timeline?stream=main&from={from}&to={to}"
+        ))
+        .await
     }
 
     /// Prepares a playback of `range` and reads its playlist.
@@ -108,7 +141,9 @@ impl Api {
             "from": range.start().to_rfc3339(), "to": range.end().to_rfc3339(),
         });
         let playback = self.post("/api/v1/playback/prepare", &body).await?;
-        let url = playback["playlist_url"].as_str().context("no playlist_url")?;
+        let url = playback["playlist_url"]
+            .as_str()
+            .context("no playlist_url")?;
         self.read_playlist(url).await
     }
 
@@ -116,7 +151,10 @@ impl Api {
     pub async fn live_edge(&self, camera: &str) -> Result<String> {
         let body = json!({ "camera_id": camera, "stream": "main", "live": true });
         let playback = self.post("/api/v1/playback/prepare", &body).await?;
-        Ok(playback["playlist_url"].as_str().context("no playlist_url")?.to_owned())
+        Ok(playback["playlist_url"]
+            .as_str()
+            .context("no playlist_url")?
+            .to_owned())
     }
 
     pub async fn read_playlist(&self, url: &str) -> Result<Vec<PlaylistEntry>> {
@@ -133,12 +171,22 @@ impl Api {
         let response = request.send().await.with_context(|| format!("GET {url}"))?;
         let status = response.status();
         if !status.is_success() {
-            bail!("GET {url} answered {status}: {}", response.text().await.unwrap_or_default());
+            bail!(
+                "GET {url} answered {status}: {}",
+                response.text().await.unwrap_or_default()
+            );
         }
         let body = response.bytes().await?;
         if let Some((_, count)) = range {
-            ensure!(status == StatusCode::PARTIAL_CONTENT, "a range of {url} was answered with {status}");
-            ensure!(body.len() as u64 == count, "{count} bytes of {url} asked for, {} received", body.len());
+            ensure!(
+                status == StatusCode::PARTIAL_CONTENT,
+                "a range of {url} was answered with {status}"
+            );
+            ensure!(
+                body.len() as u64 == count,
+                "{count} bytes of {url} asked for, {} received",
+                body.len()
+            );
         }
         Ok(body)
     }
@@ -148,7 +196,11 @@ impl Api {
         let mut files: Vec<Vec<u8>> = Vec::new();
         for entry in entries {
             if files.is_empty() || entry.discontinuity {
-                files.push(self.fetch(&entry.map_uri, Some(entry.map_range)).await?.to_vec());
+                files.push(
+                    self.fetch(&entry.map_uri, Some(entry.map_range))
+                        .await?
+                        .to_vec(),
+                );
             }
             let bytes = self.fetch(&entry.uri, Some(entry.range)).await?;
             if let Some(file) = files.last_mut() {
@@ -160,7 +212,10 @@ impl Api {
 }
 
 fn items(answer: &Value) -> Result<Vec<Value>> {
-    Ok(answer["items"].as_array().with_context(|| format!("no items in {answer}"))?.clone())
+    Ok(answer["items"]
+        .as_array()
+        .with_context(|| format!("no items in {answer}"))?
+        .clone())
 }
 
 /// Reads a media playlist with a parser that is not ours, and resolves byte ranges and addresses.
@@ -168,24 +223,48 @@ fn entries(url: &str, text: &[u8]) -> Result<Vec<PlaylistEntry>> {
     let playlist = match m3u8_rs::parse_playlist_res(text) {
         Ok(m3u8_rs::Playlist::MediaPlaylist(playlist)) => playlist,
         Ok(m3u8_rs::Playlist::MasterPlaylist(_)) => bail!("{url} is a master playlist"),
-        Err(error) => bail!("{url} is not a playlist ({error}): {}", String::from_utf8_lossy(text)),
+        Err(error) => bail!(
+            "{url} is not a playlist ({error}): {}",
+            String::from_utf8_lossy(text)
+        ),
     };
-    let directory = url.split('?').next().and_then(|path| path.rsplit_once('/')).map_or("", |(directory, _)| directory);
+    let directory = url
+        .split('?')
+        .next()
+        .and_then(|path| path.rsplit_once('/'))
+        .map_or("", |(directory, _)| directory);
     let resolve = |uri: &str| {
-        if uri.starts_with('/') || uri.starts_with("http") { uri.to_owned() } else { format!("{directory}/{uri}") }
+        if uri.starts_with('/') || uri.starts_with("http") {
+            uri.to_owned()
+        } else {
+            format!("{directory}/{uri}")
+        }
     };
     let mut map: Option<(String, (u64, u64))> = None;
     let mut next_offset: (String, u64) = Default::default();
     let mut entries = Vec::with_capacity(playlist.segments.len());
     for segment in &playlist.segments {
         if let Some(new) = &segment.map {
-            let range = new.byte_range.as_ref().context("EXT-X-MAP without a byte range")?;
+            let range = new
+                .byte_range
+                .as_ref()
+                .context("EXT-X-MAP without a byte range")?;
             map = Some((resolve(&new.uri), (range.offset.unwrap_or(0), range.length)));
         }
         let uri = resolve(&segment.uri);
-        let range = segment.byte_range.as_ref().context("a media segment without a byte range")?;
-        let implied = if next_offset.0 == uri { Some(next_offset.1) } else { None };
-        let offset = range.offset.or(implied).context("a byte range without an offset")?;
+        let range = segment
+            .byte_range
+            .as_ref()
+            .context("a media segment without a byte range")?;
+        let implied = if next_offset.0 == uri {
+            Some(next_offset.1)
+        } else {
+            None
+        };
+        let offset = range
+            .offset
+            .or(implied)
+            .context("a byte range without an offset")?;
         next_offset = (uri.clone(), offset + range.length);
         let (map_uri, map_range) = map.clone().context("a media segment before EXT-X-MAP")?;
         entries.push(PlaylistEntry {
@@ -194,7 +273,9 @@ fn entries(url: &str, text: &[u8]) -> Result<Vec<PlaylistEntry>> {
             map_uri,
             map_range,
             seconds: segment.duration,
-            program_date_time: segment.program_date_time.map(|time| WallTime::from_micros(time.timestamp_micros())),
+            program_date_time: segment
+                .program_date_time
+                .map(|time| WallTime::from_micros(time.timestamp_micros())),
             discontinuity: segment.discontinuity,
         });
     }

@@ -30,12 +30,23 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    pub const PERFECT: Self =
-        Self { loss: 0.0, delay: Duration::ZERO, cut: false, bits_per_second: None };
-    pub const CUT: Self = Self { cut: true, ..Self::PERFECT };
+    pub const PERFECT: Self = Self {
+        loss: 0.0,
+        delay: Duration::ZERO,
+        cut: false,
+        bits_per_second: None,
+    };
+    pub const CUT: Self = Self {
+        cut: true,
+        ..Self::PERFECT
+    };
 
     pub const fn new(loss: f64, delay: Duration) -> Self {
-        Self { loss, delay, ..Self::PERFECT }
+        Self {
+            loss,
+            delay,
+            ..Self::PERFECT
+        }
     }
 }
 
@@ -61,7 +72,9 @@ const IN_FLIGHT: usize = 4_096;
 impl Link {
     /// Relays from a fresh loopback port to `target`.
     pub async fn to(target: SocketAddr, seed: u64) -> Result<Self> {
-        let front = UdpSocket::bind("127.0.0.1:0").await.context("binding the relay")?;
+        let front = UdpSocket::bind("127.0.0.1:0")
+            .await
+            .context("binding the relay")?;
         let address = front.local_addr()?;
         let (conditions, watched) = watch::channel(Conditions::PERFECT);
         let counters = Arc::new(Counters::default());
@@ -74,7 +87,12 @@ impl Link {
             random: Arc::new(Mutex::new(StdRng::seed_from_u64(seed))),
         };
         tasks.spawn(relay.run());
-        Ok(Self { address, conditions, counters, _tasks: tasks })
+        Ok(Self {
+            address,
+            conditions,
+            counters,
+            _tasks: tasks,
+        })
     }
 
     /// Where the agent connects.
@@ -111,10 +129,14 @@ impl Relay {
         let mut tasks = JoinSet::new();
         let mut buffer = vec![0; 65_536];
         loop {
-            let Ok((length, peer)) = self.front.recv_from(&mut buffer).await else { return };
+            let Ok((length, peer)) = self.front.recv_from(&mut buffer).await else {
+                return;
+            };
             let datagram = buffer[..length].to_vec();
             if peers.get(&peer).is_none_or(mpsc::Sender::is_closed) {
-                let Ok(back) = UdpSocket::bind("127.0.0.1:0").await else { return };
+                let Ok(back) = UdpSocket::bind("127.0.0.1:0").await else {
+                    return;
+                };
                 if back.connect(self.target).await.is_err() {
                     return;
                 }
@@ -206,18 +228,27 @@ impl Lane {
     fn admit(&mut self, datagram: Vec<u8>) {
         let conditions = *self.conditions.borrow();
         let lost = conditions.loss > 0.0
-            && self.random.lock().is_ok_and(|mut random| random.random_bool(conditions.loss));
+            && self
+                .random
+                .lock()
+                .is_ok_and(|mut random| random.random_bool(conditions.loss));
         if conditions.cut || lost || self.queue.len() >= IN_FLIGHT {
             self.counters.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let now = Instant::now();
         let on_the_line = conditions.bits_per_second.map_or(Duration::ZERO, |rate| {
-            Duration::from_nanos((datagram.len() as u64 * 8).saturating_mul(1_000_000_000) / rate.max(1))
+            Duration::from_nanos(
+                (datagram.len() as u64 * 8).saturating_mul(1_000_000_000) / rate.max(1),
+            )
         });
         self.free_at = self.free_at.max(now) + on_the_line;
         self.order += 1;
-        self.queue.push(Waiting { at: self.free_at + conditions.delay, order: self.order, datagram });
+        self.queue.push(Waiting {
+            at: self.free_at + conditions.delay,
+            order: self.order,
+            datagram,
+        });
     }
 
     /// The next datagram when it is due; never, while there is none.
@@ -290,7 +321,10 @@ mod tests {
             client.send(&n.to_be_bytes()).await.unwrap();
         }
         let mut received = 0;
-        while tokio::time::timeout(Duration::from_millis(300), client.recv(&mut buffer)).await.is_ok() {
+        while tokio::time::timeout(Duration::from_millis(300), client.recv(&mut buffer))
+            .await
+            .is_ok()
+        {
             received += 1;
         }
         received
@@ -312,7 +346,10 @@ mod tests {
 
         link.set(Conditions::new(0.5, Duration::ZERO));
         let received = answers(&client, 400).await;
-        assert!((50..150).contains(&received), "a quarter of 400 should return, {received} did");
+        assert!(
+            (50..150).contains(&received),
+            "a quarter of 400 should return, {received} did"
+        );
 
         link.set(Conditions::CUT);
         assert_eq!(answers(&client, 10).await, 0);
