@@ -2,4 +2,5 @@
 
 pub mod api;
 pub mod net;
+pub mod process;
 pub mod wait;
