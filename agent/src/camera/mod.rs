@@ -4,5 +4,6 @@
 //! The recorder, the detector and the live relay subscribe to the [`fanout`]; nothing outside this
 //! module speaks to a camera. `design/time.md` says how wall time is made.
 
+pub mod clock_map;
 pub mod fanout;
 pub mod media;
