@@ -81,7 +81,7 @@ impl<'a> Iterator for Boxes<'a> {
 /// The first box of `bytes` and what follows it.
 fn split(mut bytes: &[u8]) -> Result<(FourCC, &[u8], &[u8]), mp4_atom::Error> {
     let header = Header::decode_maybe(&mut bytes)?.ok_or(mp4_atom::Error::OutOfBounds)?;
-    let size = header.size.unwrap_or(bytes.remaining());
+    let size = header.size.unwrap_or_else(|| bytes.remaining());
     let (body, rest) = bytes
         .split_at_checked(size)
         .ok_or(mp4_atom::Error::OutOfBounds)?;

@@ -94,7 +94,7 @@ fn place<T>(
             .ok()
             .and_then(|length| next.checked_add(length))
             .filter(|end| *end <= payload.end)
-            .ok_or(Damage::Payload {
+            .ok_or_else(|| Damage::Payload {
                 listed: track.length(),
                 present: payload.len() as u64,
             })?;

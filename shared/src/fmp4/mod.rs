@@ -21,6 +21,8 @@ pub mod fragment;
 pub mod init;
 mod moof;
 pub mod read;
+#[cfg(test)]
+mod tests;
 
 /// Track id of the video, whose timescale is 90 kHz.
 pub const VIDEO_TRACK: u32 = 1;

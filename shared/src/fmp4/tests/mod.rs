@@ -1,0 +1,3 @@
+//! Tests of writing and reading together.
+
+mod players;
