@@ -1,0 +1,14 @@
+//! What things are and which decisions follow from them: values and pure functions.
+//!
+//! No I/O, no async, no clock: whatever needs the time takes `now`. Where a thing is kept is the
+//! business of `stores`, combining things that of `services`.
+
+pub mod access;
+pub mod agency;
+pub mod agent;
+pub mod audit;
+pub mod camera;
+pub mod health;
+pub mod playback;
+pub mod segment;
+pub mod user;

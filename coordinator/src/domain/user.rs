@@ -1,0 +1,110 @@
+//! People, their passwords' rules, and their signed-in sessions.
+
+use std::time::Duration;
+
+use shared::hash::Sha256;
+use shared::id::{SessionId, UserId};
+use shared::time::WallTime;
+
+use super::access::Role;
+use super::agency::AgencyCode;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    pub id: UserId,
+    pub login: Login,
+    pub display_name: String,
+    pub role: Role,
+    /// Whose cameras the person may see; without meaning for administrators.
+    pub agency: Option<AgencyCode>,
+    pub disabled: bool,
+}
+
+/// What one signs in with: lower case without surrounding space, so that `Admin ` and `admin` are
+/// one account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Login(String);
+
+impl Login {
+    pub const MAX_LENGTH: usize = 128;
+
+    /// `None` when nothing or too much is left, or it contains control characters.
+    pub fn new(text: &str) -> Option<Self> {
+        let login = text.trim().to_lowercase();
+        let valid = !login.is_empty()
+            && login.chars().count() <= Self::MAX_LENGTH
+            && !login.chars().any(char::is_control);
+        valid.then_some(Self(login))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Passwords longer than this are refused before any hashing, so that nobody can buy our CPU with
+/// megabytes.
+pub const MAX_PASSWORD_BYTES: usize = 1024;
+pub const MIN_PASSWORD_CHARS: usize = 12;
+
+/// How long a session lives without a request.
+pub const SESSION_IDLE: Duration = Duration::from_secs(12 * 3600);
+/// And at most.
+pub const SESSION_ABSOLUTE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// One signed-in browser or client. Its token is kept only as a hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub id: SessionId,
+    pub user: UserId,
+    pub token: Sha256,
+    pub created_at: WallTime,
+    pub last_seen: WallTime,
+}
+
+impl Session {
+    /// The earlier of its two expiries.
+    pub fn expires_at(&self) -> WallTime {
+        (self.last_seen + SESSION_IDLE).min(self.created_at + SESSION_ABSOLUTE)
+    }
+
+    pub fn is_live(&self, now: WallTime) -> bool {
+        now < self.expires_at()
+    }
+
+    /// Whether the use of it should be written down: once a minute is often enough.
+    pub fn wants_touch(&self, now: WallTime) -> bool {
+        now.saturating_duration_since(self.last_seen) >= Duration::from_secs(60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logins_that_look_alike_are_one() {
+        assert_eq!(Login::new(" Admin "), Login::new("admin"));
+        assert_eq!(Login::new("مدير").unwrap().as_str(), "مدير");
+        for bad in ["", "   ", "a\u{0}b", &"x".repeat(129)] {
+            assert_eq!(Login::new(bad), None);
+        }
+    }
+
+    #[test]
+    fn a_session_ends_by_idleness_and_by_age() {
+        let start = WallTime::from_secs(1_000_000);
+        let mut session = Session {
+            id: SessionId::new(start),
+            user: UserId::new(start),
+            token: Sha256::of(b"t"),
+            created_at: start,
+            last_seen: start,
+        };
+        assert!(session.is_live(start + SESSION_IDLE - Duration::from_secs(1)));
+        assert!(!session.is_live(start + SESSION_IDLE));
+        session.last_seen = start + SESSION_ABSOLUTE - Duration::from_secs(2);
+        assert!(session.is_live(start + SESSION_ABSOLUTE - Duration::from_secs(1)));
+        assert!(!session.is_live(start + SESSION_ABSOLUTE));
+    }
+}

@@ -1,0 +1,173 @@
+//! Use cases: the only layer that combines stores, and the only one that edges call.
+//!
+//! A function here takes a grant, never a bare id: [`Access`] turns a session into an [`Actor`] and
+//! an actor with an id into a grant, [`Agents`] turns a certificate into an [`AgentGrant`]. No type
+//! of a protocol (axum, quinn, webrtc) appears in a signature; errors are values that the edges
+//! translate.
+//!
+//! [`Actor`]: access::Actor
+//! [`AgentGrant`]: agents::AgentGrant
+
+pub mod access;
+pub mod agents;
+pub mod cameras;
+pub mod edge_source;
+pub mod figures;
+pub mod ingest;
+pub mod playback;
+pub mod storage;
+pub mod timeline;
+pub mod users;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::clock::Clock;
+use tokio_util::sync::CancellationToken;
+
+pub use access::Access;
+pub use agents::Agents;
+pub use cameras::Cameras;
+pub use edge_source::EdgeSource;
+pub use figures::Figures;
+pub use ingest::Ingest;
+pub use playback::Playbacks;
+pub use storage::Storage;
+pub use timeline::Timelines;
+pub use users::Users;
+
+use crate::stores::objects::{ObjectError, Objects};
+use crate::stores::{Store, StoreError};
+
+/// Settings of the services. Every one has a default except where the data is.
+#[derive(Clone, Debug)]
+pub struct ServicesConfig {
+    /// Holds `coordinator.sqlite` and `objects/`.
+    pub data_dir: PathBuf,
+    /// Uploads at once from one agent; more are told to come later.
+    pub uploads_per_agent: usize,
+    /// And from all agents together.
+    pub uploads_total: usize,
+    /// Uploads are put off while less than this is free.
+    pub reserve_bytes: u64,
+    /// How much footage pulled from the edge is kept in memory for others who ask for the same.
+    pub edge_cache_bytes: usize,
+    /// How long a pull from the edge may bring nothing.
+    pub edge_timeout: Duration,
+}
+
+impl ServicesConfig {
+    /// The defaults, with the data in `data_dir`.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            uploads_per_agent: 8,
+            uploads_total: 128,
+            reserve_bytes: 2 << 30,
+            edge_cache_bytes: 256 << 20,
+            edge_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// All services of one coordinator.
+#[derive(Debug)]
+pub struct Services {
+    pub access: Access,
+    pub agents: Agents,
+    pub cameras: Cameras,
+    pub ingest: Ingest,
+    pub playback: Playbacks,
+    pub storage: Storage,
+    pub timeline: Timelines,
+    pub users: Users,
+    /// Counters for the metrics page.
+    pub figures: Arc<Figures>,
+}
+
+/// Why the services could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("could not open the database in {directory}")]
+    Store {
+        directory: PathBuf,
+        source: StoreError,
+    },
+    #[error(transparent)]
+    Users(#[from] users::UserError),
+    #[error("could not open the object store in {directory}")]
+    Objects {
+        directory: PathBuf,
+        source: ObjectError,
+    },
+}
+
+/// What every service is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) objects: Arc<dyn Objects>,
+    pub(crate) edges: Arc<dyn EdgeSource>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) figures: Arc<Figures>,
+}
+
+impl Services {
+    /// Opens database and object store, settles what a crash has left half done, and makes the
+    /// services. Nothing runs in the background until [`Services::run`].
+    ///
+    /// # Errors
+    /// Database or object store cannot be opened.
+    pub async fn open(
+        config: &ServicesConfig,
+        clock: Arc<dyn Clock>,
+        edges: Arc<dyn EdgeSource>,
+    ) -> Result<Self, OpenError> {
+        let store = crate::stores::sqlite::open(&config.data_dir)
+            .await
+            .map_err(|source| OpenError::Store {
+                directory: config.data_dir.clone(),
+                source,
+            })?;
+        let objects = crate::stores::objects::filesystem::open(&config.data_dir.join("objects"))
+            .await
+            .map_err(|source| OpenError::Objects {
+                directory: config.data_dir.clone(),
+                source,
+            })?;
+        let parts = Parts {
+            store,
+            objects,
+            edges,
+            clock,
+            figures: Arc::new(Figures::default()),
+        };
+        let passwords = Arc::new(users::Passwords::new()?);
+        Ok(Self {
+            access: Access::new(&parts, Arc::clone(&passwords)),
+            agents: Agents::new(&parts),
+            cameras: Cameras::new(&parts),
+            ingest: Ingest::new(&parts),
+            playback: Playbacks::new(&parts),
+            storage: Storage::new(&parts),
+            timeline: Timelines::new(&parts),
+            users: Users::new(&parts, passwords),
+            figures: parts.figures,
+        })
+    }
+
+    /// Housekeeping until `stop`: ends what has expired and compares catalogue and objects. Run it
+    /// as a task beside the edges.
+    pub async fn run(&self, stop: CancellationToken) {
+        stop.cancelled().await;
+    }
+
+    /// Whether the database answers and objects can be written; for the readiness page.
+    ///
+    /// # Errors
+    /// The first of them that does not.
+    pub async fn check_ready(&self) -> Result<(), storage::StorageError> {
+        self.storage.check().await
+    }
+}
