@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod codec;
+pub mod dts;
 pub mod fmp4;
 pub mod hash;
 pub mod id;
