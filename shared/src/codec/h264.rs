@@ -263,3 +263,203 @@ impl<R: BitRead> BitRead for Tolerant<R> {
         self.inner.finish_sei_payload()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::HEXLOWER_PERMISSIVE;
+    use h264_reader::nal::{NalHeader, WritableNal};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing;
+
+    fn hex(text: &str) -> Vec<u8> {
+        HEXLOWER_PERMISSIVE.decode(text.as_bytes()).unwrap()
+    }
+
+    /// 1920x1080 (1088 less cropping), High 4.0, not reordered, made by x264.
+    fn full_hd() -> Vec<u8> {
+        hex("67640028acb200f0044fcb80880000030008000003019078c19240")
+    }
+
+    /// The same SPS, changed and written again.
+    fn changed(change: impl FnOnce(&mut SeqParameterSet)) -> Vec<u8> {
+        let mut sps = parse_sps(&full_hd()).unwrap();
+        change(&mut sps);
+        sps.to_vec_with_header(NalHeader::new(0x67).unwrap())
+    }
+
+    fn parameters_of(sps: &[u8]) -> VideoParameters {
+        parameters(configuration([sps], [testing::PPS]).unwrap()).unwrap()
+    }
+
+    fn access_unit(units: &[&[u8]]) -> Vec<u8> {
+        let behind_length = |unit: &&[u8]| [&(unit.len() as u32).to_be_bytes(), *unit].concat();
+        units.iter().flat_map(behind_length).collect()
+    }
+
+    #[test]
+    fn records_of_cameras_and_encoders() {
+        let cases = [
+            // Baseline, 704x576.
+            (
+                "0142c01effe100176742c01ed900b0126c0440000003004000000c83c58b9201000568cb83cb20",
+                "avc1.42c01e",
+                704,
+                576,
+                0,
+            ),
+            // High, 1280x720, two B pictures in a pyramid.
+            (
+                "0164001fffe1001a6764001facd9405005bb011000000300100000030320f183196001000668eae3cb22c0fdf8f800",
+                "avc1.64001f",
+                1280,
+                720,
+                2,
+            ),
+            // High 4:2:2, 1920x1080 out of 1088 lines.
+            (
+                "017a0028ffe1001a677a0028b6cb200f0044fc4e0220000003002000000641e3064901000668ebc3cb22c0fefafa00",
+                "avc1.7a0028",
+                1920,
+                1080,
+                0,
+            ),
+        ];
+        for (record, codec, width, height, reorder) in cases {
+            let config = Bytes::from(hex(record));
+            let video = parameters(config.clone()).unwrap();
+            assert_eq!(video.rfc6381, codec);
+            assert_eq!(
+                (video.width, video.height, video.reorder_frames),
+                (width, height, reorder)
+            );
+            assert_eq!(video.config, config);
+        }
+    }
+
+    #[test]
+    fn a_record_made_from_sets_is_the_one_the_encoder_made() {
+        let made = configuration([full_hd().as_slice()], [hex("68ebc3cb22c0").as_slice()]).unwrap();
+        let encoder = "01640028ffe1001b67640028acb200f0044fcb80880000030008000003019078c1924001000668ebc3cb22c0fdf8f800";
+        assert_eq!(made, hex(encoder));
+    }
+
+    #[test]
+    fn what_a_stream_does_not_say_of_reordering_is_concluded_from_what_it_can() {
+        let silent = |sps: &mut SeqParameterSet| {
+            sps.vui_parameters = None;
+            sps.max_num_ref_frames = 4;
+            sps.pic_order_cnt = PicOrderCntType::TypeZero {
+                log2_max_pic_order_cnt_lsb_minus4: 0,
+            };
+        };
+        let reorder = |change: fn(&mut SeqParameterSet)| {
+            parameters_of(&changed(|sps| {
+                silent(sps);
+                change(sps);
+            }))
+            .reorder_frames
+        };
+        assert_eq!(reorder(|_| {}), 2);
+        assert_eq!(reorder(|sps| sps.max_num_ref_frames = 1), 0);
+        assert_eq!(
+            reorder(|sps| sps.pic_order_cnt = PicOrderCntType::TypeTwo),
+            0
+        );
+        assert_eq!(reorder(|sps| sps.profile_idc = 66.into()), 0);
+        assert_eq!(reorder(|sps| sps.constraint_flags = 0x10.into()), 0);
+        assert_eq!(reorder(|sps| sps.profile_idc = 77.into()), 2);
+    }
+
+    #[test]
+    fn a_broken_vui_and_trailing_bytes_do_not_cost_the_picture() {
+        let whole = full_hd();
+        let broken = changed(|sps| {
+            let vui = sps.vui_parameters.as_mut().unwrap();
+            // Fewer frames in the buffer than are referenced, as some cameras claim.
+            vui.bitstream_restrictions
+                .as_mut()
+                .unwrap()
+                .max_dec_frame_buffering = 0;
+            sps.max_num_ref_frames = 4;
+        });
+        let padded = [whole.as_slice(), &[0, 0, 0xff]].concat();
+        let cut = &whole[..15];
+        for sps in [broken.as_slice(), &padded, cut] {
+            let video = parameters_of(sps);
+            assert_eq!((video.width, video.height), (1920, 1080));
+        }
+    }
+
+    #[test]
+    fn sync_samples_are_those_with_an_idr_slice() {
+        let gop = testing::gop(crate::time::Ticks90k::ZERO);
+        let syncs: Vec<_> = gop.iter().map(|sample| is_sync(&sample.payload)).collect();
+        assert_eq!(syncs, [vec![true], vec![false; 9]].concat());
+        assert!(!is_sync(&[]));
+        assert!(!is_sync(&[0, 0, 0, 9, 0x65]), "the unit is cut off");
+    }
+
+    #[test]
+    fn sets_repeated_in_band_change_nothing_and_others_make_a_new_record() {
+        let config = testing::parameters().video.config;
+        let idr = [0x65, 0x88];
+        let same = access_unit(&[testing::SPS, testing::PPS, &idr]);
+        assert_eq!(updated(&config, &same), Ok(None));
+        assert_eq!(updated(&config, &access_unit(&[&idr])), Ok(None));
+
+        let larger = access_unit(&[&full_hd(), testing::PPS, &idr]);
+        let new = updated(&config, &larger).unwrap().unwrap();
+        assert_eq!(parameters(new.clone()).unwrap().width, 1920);
+        assert_eq!(updated(&new, &larger), Ok(None));
+
+        // A second PPS, with id 1, stands beside the first.
+        let second = [0x68, 0x4f, 0x03, 0x92, 0xc8];
+        let new = updated(&config, &access_unit(&[&second, &idr]))
+            .unwrap()
+            .unwrap();
+        assert_eq!(record(&new).unwrap().picture_parameter_sets.len(), 2);
+        assert!(updated(&config, &access_unit(&[&[0x67, 0xff]])).is_err());
+    }
+
+    #[test]
+    fn records_that_cannot_be_used_are_refused_in_words() {
+        let whole = testing::parameters().video.config;
+        let two_byte_lengths = [&whole[..4], &[0xfd], &whole[5..]].concat();
+        let no_sps = hex("0142c01effe000");
+        let empty_sps = hex("0142c01effe1000000");
+        let not_an_sps = hex("0142c01effe1000168");
+        for config in [
+            &two_byte_lengths[..],
+            &no_sps,
+            &empty_sps,
+            &not_an_sps,
+            &[],
+            &whole[..9],
+        ] {
+            let error = parameters(Bytes::copy_from_slice(config)).unwrap_err();
+            assert!(error.to_string().contains("the camera's"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_records_never_panic(flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>()) {
+            let mut config = testing::parameters().video.config.to_vec();
+            for (place, value) in flips {
+                let place = place.index(config.len());
+                config[place] = value;
+            }
+            config.truncate(cut.index(config.len()) + 1);
+            let _ = parameters(Bytes::from(config.clone()));
+            let _ = updated(&config, &access_unit(&[testing::SPS]));
+        }
+
+        #[test]
+        fn any_bytes_can_be_asked_for_sync_and_sets(payload in prop::collection::vec(any::<u8>(), 0..200)) {
+            let config = testing::parameters().video.config;
+            let _ = (is_sync(&payload), updated(&config, &payload), updated(&payload, &payload));
+        }
+    }
+}
