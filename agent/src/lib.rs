@@ -3,3 +3,5 @@
 pub mod buffer;
 pub mod camera;
 pub mod config;
+pub mod identity;
+pub mod uplink;
