@@ -91,7 +91,6 @@ pub(crate) struct EncodedPicture {
     pub(crate) pts: i64,
     /// Place in decoding order, in frames; less than or equal to `pts`.
     pub(crate) dts: i64,
-    pub(crate) key: bool,
 }
 
 /// An open encoder.
@@ -167,7 +166,6 @@ impl VideoEncoder {
                 annex_b: Bytes::copy_from_slice(packet.data().unwrap_or_default()),
                 pts,
                 dts: packet.dts().unwrap_or(pts),
-                key: packet.is_key(),
             });
         }
         Ok(pictures)

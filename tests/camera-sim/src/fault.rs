@@ -87,7 +87,7 @@ pub enum OddSdp {
     ExtraWhitespace,
     /// Absolute URLs in `a=control`, and no `Content-Base`.
     AbsoluteControl,
-    /// A session id of unusual characters and a blank before `timeout`.
+    /// A session id of unusual characters, longer than usual, and a blank before `timeout`.
     OddSession,
     /// Lines end with LF only, and an attribute is unknown.
     BareLineFeeds,
@@ -141,10 +141,12 @@ impl Fault {
                 FaultError::OutOfRange("a clock error is between -100000 and 100000 ppm"),
             ),
             Self::SpsChange { width, height }
-                if *width < 320 || *height < 192 || (width | height) & 1 == 1 =>
+                if !(320..=3840).contains(width)
+                    || !(192..=2160).contains(height)
+                    || (width | height) & 1 == 1 =>
             {
                 Err(FaultError::OutOfRange(
-                    "a picture is at least 320 x 192, with even numbers",
+                    "a picture is 320 x 192 to 3840 x 2160, in even numbers",
                 ))
             }
             _ => Ok(()),

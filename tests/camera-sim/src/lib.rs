@@ -6,10 +6,12 @@
 mod camera;
 mod clock;
 mod config;
+mod control;
 pub mod decode;
 mod encode;
 mod fault;
 mod media;
+mod preparation;
 mod rtp;
 mod rtsp;
 mod scene;
@@ -28,3 +30,4 @@ pub use fault::{ActiveFault, Fault, FaultError, KeepAliveRefusal, OddSdp};
 pub use media::{Audio, Codec};
 pub use scene::{Class, SceneObject};
 pub use simulator::{CameraHandle, Simulator, StartError};
+pub use source::file::FileError;

@@ -1,8 +1,7 @@
 //! The simulator as a whole: builds cameras from their settings, starts sources and servers, and ends them.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,15 +14,13 @@ use url::Url;
 use crate::camera::{Camera, Rendition};
 use crate::clock::SimClock;
 use crate::config::{CameraConfig, ConfigError, SimulatorConfig, Source};
-use crate::encode::{EncodeError, VideoSettings};
-use crate::fault::{ActiveFault, Fault, FaultBoard, FaultError};
+use crate::control;
+use crate::encode::EncodeError;
+use crate::fault::{ActiveFault, Fault, FaultError};
+use crate::preparation::Preparation;
 use crate::rtsp::{self, Server};
-use crate::scene::{Scene, SceneObject};
-use crate::source::Feed;
-use crate::source::clip::{Clip, ClipPlan};
-use crate::source::live::LiveScene;
-use crate::source::playback::Playback;
-use crate::source::sound::Sound;
+use crate::scene::{self, SceneObject};
+use crate::source::file::FileError;
 
 /// Why a simulator did not start.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +50,14 @@ pub enum StartError {
         /// What went wrong.
         source: EncodeError,
     },
+    /// A file cannot be replayed.
+    #[error("camera {camera:?}: {source}")]
+    File {
+        /// Which camera.
+        camera: String,
+        /// What is wrong with it.
+        source: FileError,
+    },
     /// A thread could not be started, or died.
     #[error("cannot start a source: {0}")]
     Thread(String),
@@ -63,6 +68,7 @@ pub enum StartError {
 pub struct Simulator {
     server: Arc<Server>,
     address: SocketAddr,
+    control_address: Option<SocketAddr>,
     stop: CancellationToken,
     tasks: TaskTracker,
     threads: Vec<JoinHandle<()>>,
@@ -79,15 +85,11 @@ impl Simulator {
                 config.speed,
             )),
         };
-        let address = config.listen;
-        let listening = async {
-            TcpListener::bind(address)
-                .await
-                .and_then(|listener| Ok((listener.local_addr()?, listener)))
+        let (address, listener) = bind(config.listen).await?;
+        let control = match config.control {
+            Some(address) => Some(bind(address).await?),
+            None => None,
         };
-        let (address, listener) = listening
-            .await
-            .map_err(|source| StartError::Listen { address, source })?;
         let preparing = tokio::task::spawn_blocking({
             let clock = clock.clone();
             move || Preparation::of(&config.cameras, &clock)
@@ -98,28 +100,26 @@ impl Simulator {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let mut threads = Vec::new();
         for source in prepared.sources {
-            match source {
-                Prepared::Live(live, feed) => {
-                    let name = format!("camera-{}", live.number);
-                    let thread = std::thread::Builder::new()
-                        .name(name)
-                        .spawn(move || live.run(&feed));
-                    threads.push(thread.map_err(|error| StartError::Thread(error.to_string()))?);
-                }
-                Prepared::Clip(playback, feed) => {
-                    let stop = stop.clone();
-                    tasks.spawn(async move { stop.run_until_cancelled(playback.run(feed)).await });
-                }
-            }
+            threads.extend(source.start(&stop, &tasks)?);
         }
         let server = Arc::new(Server {
             cameras: prepared.cameras,
             clock,
         });
         tasks.spawn(rtsp::serve(server.clone(), listener, stop.clone()));
+        let control_address = control.map(|(control_address, listener)| {
+            tasks.spawn(control::serve(
+                server.clone(),
+                address,
+                listener,
+                stop.clone(),
+            ));
+            control_address
+        });
         Ok(Self {
             server,
             address,
+            control_address,
             stop,
             tasks,
             threads,
@@ -131,6 +131,11 @@ impl Simulator {
         self.address
     }
 
+    /// Where the control API is served.
+    pub const fn control_address(&self) -> Option<SocketAddr> {
+        self.control_address
+    }
+
     /// The clock of all cameras.
     pub fn clock(&self) -> Arc<SimClock> {
         self.server.clock.clone()
@@ -139,9 +144,7 @@ impl Simulator {
     /// A camera by name.
     pub fn camera(&self, name: &str) -> Result<CameraHandle, FaultError> {
         match self.server.cameras.get(name) {
-            Some(camera) => Ok(CameraHandle {
-                camera: camera.clone(),
-            }),
+            Some(camera) => Ok(CameraHandle::of(camera.clone())),
             None => Err(FaultError::NoSuchCamera(name.to_owned())),
         }
     }
@@ -152,9 +155,7 @@ impl Simulator {
             .server
             .cameras
             .values()
-            .map(|camera| CameraHandle {
-                camera: camera.clone(),
-            })
+            .map(|camera| CameraHandle::of(camera.clone()))
             .collect();
         cameras.sort_by_key(CameraHandle::number);
         cameras
@@ -162,8 +163,7 @@ impl Simulator {
 
     /// The RTSP URL of a rendition, without user and password; whether that exists is not asked.
     pub fn url(&self, camera: &str, rendition: Rendition) -> Url {
-        let text = format!("rtsp://{}/{camera}/{rendition}", self.address);
-        Url::parse(&text).unwrap_or_else(|error| unreachable!("{text} is a URL: {error}"))
+        rtsp_url(self.address, camera, rendition)
     }
 
     /// Ends all connections and sources and waits until they are gone.
@@ -194,6 +194,26 @@ impl Drop for Simulator {
     }
 }
 
+async fn bind(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    Ok((listener.local_addr().map_err(failed)?, listener))
+}
+
+/// Names have only characters that a path may have, so this is always a URL.
+pub(crate) fn rtsp_url(mut address: SocketAddr, camera: &str, rendition: Rendition) -> Url {
+    // Who listens on all interfaces can be asked on this one.
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    let text = format!("rtsp://{address}/{camera}/{rendition}");
+    Url::parse(&text).unwrap_or_else(|error| unreachable!("{text} is a URL: {error}"))
+}
+
 /// One camera of a running simulator.
 #[derive(Clone, Debug)]
 pub struct CameraHandle {
@@ -201,6 +221,10 @@ pub struct CameraHandle {
 }
 
 impl CameraHandle {
+    pub(crate) const fn of(camera: Arc<Camera>) -> Self {
+        Self { camera }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.camera.config.name
@@ -263,133 +287,7 @@ impl CameraHandle {
         let (Source::Scene { seed } | Source::Loop { seed, .. }) = config.source else {
             return Vec::new();
         };
-        let scene = Scene::new(seed, config.width as usize, config.height as usize, 0);
-        scene.objects(frame as f64 / f64::from(config.fps))
-    }
-}
-
-/// A source that waits for its thread or task.
-enum Prepared {
-    Live(LiveScene, Arc<Feed>),
-    Clip(Playback, Arc<Feed>),
-}
-
-/// Everything that can be done before anything runs.
-struct Preparation {
-    clock: Arc<SimClock>,
-    cameras: HashMap<String, Arc<Camera>>,
-    sources: Vec<Prepared>,
-    /// Feeds of loops, shared by cameras with equal plans.
-    loops: HashMap<ClipPlan, Arc<Feed>>,
-}
-
-impl Preparation {
-    fn of(configs: &[CameraConfig], clock: &Arc<SimClock>) -> Result<Self, StartError> {
-        let mut preparation = Self {
-            clock: clock.clone(),
-            cameras: HashMap::new(),
-            sources: Vec::new(),
-            loops: HashMap::new(),
-        };
-        for (index, config) in configs.iter().enumerate() {
-            config.check()?;
-            let number = u16::try_from(index + 1).map_err(|_| StartError::TooMany)?;
-            if preparation.cameras.contains_key(&config.name) {
-                return Err(StartError::DuplicateName(config.name.clone()));
-            }
-            let camera = preparation.camera(number, config)?;
-            preparation
-                .cameras
-                .insert(config.name.clone(), Arc::new(camera));
-        }
-        Ok(preparation)
-    }
-
-    fn camera(&mut self, number: u16, config: &CameraConfig) -> Result<Camera, StartError> {
-        let faults = FaultBoard::new(self.clock.clone());
-        let failed = |source| StartError::Encode {
-            camera: config.name.clone(),
-            source,
-        };
-        let main = self
-            .feed(number, config, config.main_settings(), &faults)
-            .map_err(failed)?;
-        let sub = match config.sub_settings() {
-            Some(settings) => Some(
-                self.feed(number, config, settings, &faults)
-                    .map_err(failed)?,
-            ),
-            None => None,
-        };
-        Ok(Camera {
-            number,
-            config: config.clone(),
-            main,
-            sub,
-            faults,
-        })
-    }
-
-    fn feed(
-        &mut self,
-        number: u16,
-        config: &CameraConfig,
-        settings: VideoSettings,
-        faults: &FaultBoard,
-    ) -> Result<Arc<Feed>, EncodeError> {
-        match &config.source {
-            Source::Scene { seed } => self.live(number, config, settings, *seed, faults),
-            Source::Loop { seed, seconds } => self.looped(ClipPlan {
-                settings,
-                seed: *seed,
-                noise: config.noise,
-                seconds: *seconds,
-                audio: config.audio,
-            }),
-            Source::File { .. } => Err(EncodeError::NoEncoder("for files yet")),
-        }
-    }
-
-    fn live(
-        &mut self,
-        number: u16,
-        config: &CameraConfig,
-        settings: VideoSettings,
-        seed: u64,
-        faults: &FaultBoard,
-    ) -> Result<Arc<Feed>, EncodeError> {
-        let live = LiveScene {
-            settings,
-            seed,
-            noise: config.noise,
-            number,
-            name: config.name.clone(),
-            sound: Sound::tone(config.audio)?.map(Arc::new),
-            clock: self.clock.clone(),
-            faults: faults.clone(),
-        };
-        let feed = Arc::new(Feed::new(live.describe()?, self.clock.speed()));
-        self.sources.push(Prepared::Live(live, feed.clone()));
-        Ok(feed)
-    }
-
-    fn looped(&mut self, plan: ClipPlan) -> Result<Arc<Feed>, EncodeError> {
-        if let Some(feed) = self.loops.get(&plan) {
-            return Ok(feed.clone());
-        }
-        let feed = self.replayed(plan.render()?, 0);
-        self.loops.insert(plan, feed.clone());
-        Ok(feed)
-    }
-
-    fn replayed(&mut self, clip: Clip, camera: u16) -> Arc<Feed> {
-        let feed = Arc::new(Feed::new(clip.description.clone(), self.clock.speed()));
-        let playback = Playback {
-            clip: Arc::new(clip),
-            camera,
-            clock: self.clock.clone(),
-        };
-        self.sources.push(Prepared::Clip(playback, feed.clone()));
-        feed
+        let aspect = f64::from(config.width) / f64::from(config.height);
+        scene::objects_at(seed, aspect, frame as f64 / f64::from(config.fps))
     }
 }

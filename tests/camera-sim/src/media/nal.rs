@@ -90,10 +90,6 @@ impl Kind {
         }
     }
 
-    pub(crate) const fn is_slice(self) -> bool {
-        matches!(self, Self::KeySlice | Self::Slice)
-    }
-
     pub(crate) const fn is_parameter_set(self) -> bool {
         matches!(self, Self::Vps | Self::Sps | Self::Pps)
     }

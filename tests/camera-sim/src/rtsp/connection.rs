@@ -77,6 +77,8 @@ pub(super) async fn serve(server: Arc<Server>, stream: TcpStream, peer: SocketAd
         Ok(End::Closed) => connection.say_goodbye().await,
         Ok(End::Reset) => {
             let _ = connection.writer.as_ref().set_zero_linger();
+            // Dropping would end the stream in order first.
+            connection.writer.forget();
         }
         Err(error) => tracing::debug!(%peer, %error, "RTSP connection lost"),
     }
@@ -94,7 +96,7 @@ async fn cut(bound_to: &mut watch::Receiver<Option<Arc<Camera>>>) {
     }
 }
 
-/// Reads until the client leaves or talks nonsense, then lets the connection answer what was asked.
+/// Reads requests until the client leaves or talks nonsense; either ends the connection.
 async fn read_requests(mut reader: OwnedReadHalf, requests: mpsc::Sender<Incoming>) {
     let mut buffer = BytesMut::with_capacity(4096);
     loop {
@@ -514,7 +516,7 @@ fn session_id(camera: &Camera) -> String {
 
 fn session_header(session: &Session) -> String {
     let separator = if is_odd_session(&session.camera) {
-        " ; timeout = "
+        "; timeout="
     } else {
         ";timeout="
     };

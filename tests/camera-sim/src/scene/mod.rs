@@ -95,11 +95,11 @@ impl Scene {
             caption.stamp,
         );
     }
+}
 
-    /// True boxes of what is visible `seconds` after the beginning.
-    pub(crate) fn objects(&self, seconds: f64) -> Vec<SceneObject> {
-        self.traffic.objects(seconds)
-    }
+/// True boxes of what is visible on the street of this seed `seconds` after its beginning; `aspect` is width by height.
+pub(crate) fn objects_at(seed: u64, aspect: f64, seconds: f64) -> Vec<SceneObject> {
+    Traffic::new(seed, aspect).objects(seconds)
 }
 
 fn draw_clock(picture: &mut Picture, caption: &Caption<'_>) {
@@ -139,7 +139,7 @@ struct Noise {
 
 impl Noise {
     fn new(seed: u64, amplitude: u8) -> Self {
-        let mut random = Random::new(seed ^ 0x6e6f_6973_65);
+        let mut random = Random::new(seed ^ 0x6e6f_6973);
         let range = u64::from(amplitude.min(60)) * 2 + 1;
         let table = (0..1 << 16)
             .map(|_| (random.below(range) as i64 - (range / 2) as i64) as i8)
@@ -286,7 +286,7 @@ mod tests {
             },
         );
         assert_eq!(stamp::read(&picture.luma, 640, 640, 360), Some(stamp));
-        let objects = scene.objects(3.0);
+        let objects = objects_at(7, 640.0 / 360.0, 3.0);
         assert!(
             objects.len() >= 3,
             "a street with {} objects is empty",
@@ -318,7 +318,11 @@ mod tests {
         };
         scene.draw(&mut first, 2.0, &caption);
         scene.draw(&mut second, 2.5, &caption);
-        let boxes = [scene.objects(2.0), scene.objects(2.5)].concat();
+        let boxes = [
+            objects_at(1, 320.0 / 192.0, 2.0),
+            objects_at(1, 320.0 / 192.0, 2.5),
+        ]
+        .concat();
         for (index, _) in first
             .luma
             .iter()

@@ -62,7 +62,7 @@ const COLOURS: [(u8, u8, u8); 8] = [
 impl Traffic {
     /// `aspect` is the picture's width divided by its height.
     pub(super) fn new(seed: u64, aspect: f64) -> Self {
-        let mut random = Random::new(seed ^ 0x7472_6166_6669_63);
+        let mut random = Random::new(seed ^ 0x7472_6166_6669);
         let walkers = [Class::Person];
         let vehicles = [
             Class::Car,

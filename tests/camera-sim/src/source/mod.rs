@@ -2,6 +2,7 @@
 
 pub(crate) mod assemble;
 pub(crate) mod clip;
+pub(crate) mod file;
 pub(crate) mod live;
 pub(crate) mod playback;
 pub(crate) mod sound;

@@ -1,6 +1,5 @@
 //! A real RTSP client (retina) that collects what a simulated camera sends, and bounded waiting.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use camera_sim::stamp::{self, SeiStamp, Stamp};
@@ -16,40 +15,40 @@ use url::Url;
 /// Longer than anything a test waits for should ever take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub type Error = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// A video frame as it came over the network.
-pub struct Frame {
+pub(crate) struct Frame {
     /// Ticks of the RTP clock since PLAY.
-    pub elapsed: i64,
+    pub(crate) elapsed: i64,
     /// Raw RTP timestamp without wrapping.
-    pub timestamp: i64,
-    pub key: bool,
-    pub loss: u16,
+    pub(crate) timestamp: i64,
+    pub(crate) key: bool,
+    pub(crate) loss: u16,
     /// With start codes.
-    pub annex_b: Vec<u8>,
-    pub sei: Option<SeiStamp>,
+    pub(crate) annex_b: Vec<u8>,
+    pub(crate) sei: Option<SeiStamp>,
 }
 
 /// RTP timestamp and time of a sender report.
 #[derive(Clone, Copy, Debug)]
-pub struct Report {
-    pub stream: usize,
-    pub timestamp: i64,
-    pub wall_us: i64,
+pub(crate) struct Report {
+    pub(crate) stream: usize,
+    pub(crate) timestamp: i64,
+    pub(crate) wall_us: i64,
 }
 
 /// Everything received by a client.
 #[derive(Default)]
-pub struct Received {
-    pub frames: Vec<Frame>,
+pub(crate) struct Received {
+    pub(crate) frames: Vec<Frame>,
     /// RTP timestamp and length of audio frames.
-    pub audio: Vec<(i64, usize)>,
-    pub reports: Vec<Report>,
+    pub(crate) audio: Vec<(i64, usize)>,
+    pub(crate) reports: Vec<Report>,
 }
 
 impl Received {
-    pub fn numbers(&self) -> Vec<u64> {
+    pub(crate) fn numbers(&self) -> Vec<u64> {
         self.frames
             .iter()
             .filter_map(|frame| frame.sei)
@@ -58,7 +57,7 @@ impl Received {
     }
 
     /// Stamps read from the decoded pictures, in order of presentation.
-    pub fn stamps(&self, codec: Codec) -> Vec<Option<Stamp>> {
+    pub(crate) fn stamps(&self, codec: Codec) -> Vec<Option<Stamp>> {
         let mut decoder = decode::StreamDecoder::new(codec).expect("a decoder");
         let mut stamps = Vec::new();
         for frame in &self.frames {
@@ -76,19 +75,19 @@ impl Received {
 }
 
 #[derive(Clone, Default)]
-pub struct Options {
-    pub udp: bool,
-    pub credentials: Option<(String, String)>,
+pub(crate) struct Options {
+    pub(crate) udp: bool,
+    pub(crate) credentials: Option<(String, String)>,
 }
 
-pub struct Client {
+pub(crate) struct Client {
     demuxed: Demuxed,
     video: Option<usize>,
-    pub received: Received,
+    pub(crate) received: Received,
 }
 
 impl Client {
-    pub async fn play(url: &Url, options: &Options) -> Result<Self, Error> {
+    pub(crate) async fn play(url: &Url, options: &Options) -> Result<Self, Error> {
         within(Self::connect(url.clone(), options)).await
     }
 
@@ -125,7 +124,7 @@ impl Client {
     }
 
     /// Receives until `done`, or fails when the session ends before.
-    pub async fn until(&mut self, done: impl Fn(&Received) -> bool) -> Result<(), Error> {
+    pub(crate) async fn until(&mut self, done: impl Fn(&Received) -> bool) -> Result<(), Error> {
         within(async {
             while !done(&self.received) {
                 let item = self.demuxed.next().await.ok_or("the session ended")??;
@@ -136,12 +135,12 @@ impl Client {
         .await
     }
 
-    pub async fn frames(&mut self, count: usize) -> Result<(), Error> {
+    pub(crate) async fn frames(&mut self, count: usize) -> Result<(), Error> {
         self.until(|received| received.frames.len() >= count).await
     }
 
     /// Receives until the session ends, and says how.
-    pub async fn until_end(&mut self) -> Error {
+    pub(crate) async fn until_end(&mut self) -> Error {
         match self.until(|_| false).await {
             Err(error) => error,
             Ok(()) => unreachable!("the condition is never true"),
@@ -186,7 +185,7 @@ impl Client {
         }
     }
 
-    pub fn parameters(&self) -> Option<(u32, u32)> {
+    pub(crate) fn parameters(&self) -> Option<(u32, u32)> {
         match self.demuxed.streams()[self.video?].parameters()? {
             retina::codec::ParametersRef::Video(video) => Some(video.pixel_dimensions()),
             _ => None,
@@ -195,14 +194,14 @@ impl Client {
 }
 
 /// Fails instead of hanging.
-pub async fn within<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+pub(crate) async fn within<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::time::timeout(PATIENCE, work)
         .await
         .map_err(|_| "nothing within 30 seconds")?
 }
 
 /// Waits, within bounds, until the camera has this many viewers.
-pub async fn until_viewers(camera: &CameraHandle, count: usize) {
+pub(crate) async fn until_viewers(camera: &CameraHandle, count: usize) {
     let waiting = async {
         while camera.viewers() != count {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -212,8 +211,4 @@ pub async fn until_viewers(camera: &CameraHandle, count: usize) {
     within(waiting)
         .await
         .unwrap_or_else(|_| panic!("{} viewers instead of {count}", camera.viewers()));
-}
-
-pub const fn rate(value: u32) -> NonZeroU32 {
-    NonZeroU32::new(value).expect("not zero")
 }
