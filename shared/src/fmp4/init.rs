@@ -9,6 +9,7 @@ use mp4_atom::{
 };
 
 use super::boxes::{MDIA, MINF, MOOV, MVEX, STBL, STSD, TRAK};
+use super::read::Damage;
 use super::{AUDIO_TRACK, VIDEO_TRACK};
 use crate::codec::{AudioCodec, AudioParameters, StreamParameters, VideoCodec, VideoParameters};
 use crate::segment::{TrackKind, TrackMeta};
@@ -40,6 +41,14 @@ pub fn write(parameters: &StreamParameters) -> Result<Bytes, InitError> {
         source,
     })?;
     Ok(Bytes::from(buffer))
+}
+
+/// Reads the parameters back from `ftyp` and `moov`, as [`super::read::InitSpan`] delimits them.
+///
+/// # Errors
+/// The bytes are not those of an init part written here.
+pub fn read(init: &[u8]) -> Result<StreamParameters, Damage> {
+    super::moov::parse(init)
 }
 
 /// The tracks as players and indexes are told of them, video first.

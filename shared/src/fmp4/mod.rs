@@ -20,7 +20,9 @@ pub mod contents;
 pub mod fragment;
 pub mod init;
 mod moof;
+mod moov;
 pub mod read;
+mod source;
 #[cfg(test)]
 mod tests;
 

@@ -1,3 +1,5 @@
 //! Tests of writing and reading together.
 
+mod damage;
 mod players;
+mod roundtrip;

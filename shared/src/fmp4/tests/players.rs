@@ -4,8 +4,11 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use crate::codec::AudioCodec;
-use crate::testing::SegmentBuilder;
+use crate::hash::Sha256;
+use crate::testing::{self, Segment, SegmentBuilder};
 use crate::time::WallTime;
+
+const START: WallTime = WallTime::from_secs(1_800_000_000);
 
 /// Runs a program of FFmpeg over a file given on its standard input; `None` where there is none.
 fn ffmpeg(program: &str, arguments: &[&str], file: &[u8]) -> Option<(String, String)> {
@@ -44,7 +47,7 @@ fn files() -> Vec<(Option<AudioCodec>, Vec<u8>)> {
     std::iter::once(None)
         .chain(codecs.map(Some))
         .map(|audio| {
-            let mut segment = SegmentBuilder::new(WallTime::from_secs(1_800_000_000));
+            let mut segment = SegmentBuilder::new(START);
             segment.audio = audio;
             (audio, segment.build().bytes.to_vec())
         })
@@ -79,6 +82,41 @@ fn ffprobe_lists_every_sample_without_a_warning() {
         };
         assert_eq!(streams.trim(), format!("{video}\n{sound}").trim());
     }
+}
+
+#[test]
+fn ffprobe_finds_times_flags_and_bytes_of_every_picture() {
+    let mut builder = SegmentBuilder::new(START);
+    builder.audio = Some(AudioCodec::Aac);
+    let Segment { bytes, meta } = builder.next().build();
+    let arguments = [
+        "-v",
+        "warning",
+        "-select_streams",
+        "v",
+        "-show_data_hash",
+        "sha256",
+    ];
+    let entries = [
+        "-show_entries",
+        "packet=pts,dts,duration,size,flags,data_hash",
+    ];
+    let arguments = [&arguments[..], &entries, &["-of", "csv=p=0", "-"]].concat();
+    let Some((packets, _)) = ffmpeg("ffprobe", &arguments, &bytes) else {
+        return;
+    };
+    let expected: String = meta
+        .fragments
+        .iter()
+        .flat_map(|fragment| testing::gop(fragment.media_start))
+        .map(|sample| {
+            let (time, size) = (sample.pts.get(), sample.payload.len());
+            let flags = if sample.sync { "K_" } else { "__" };
+            let hash = Sha256::of(&sample.payload);
+            format!("{time},{time},3600,{size},{flags},SHA256:{hash}\n")
+        })
+        .collect();
+    assert_eq!(packets, expected);
 }
 
 #[test]
