@@ -7,3 +7,7 @@
 pub mod clock_map;
 pub mod fanout;
 pub mod media;
+pub mod quirks;
+pub mod rtsp;
+pub mod runs;
+pub mod source;

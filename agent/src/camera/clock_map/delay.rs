@@ -16,7 +16,7 @@ pub(super) const LEAK_PPM: i64 = 300;
 const CREDIBLE_US: i64 = 5_000_000;
 
 #[derive(Debug, Default)]
-pub(super) struct Delay {
+pub(in crate::camera) struct Delay {
     least: Option<Least>,
     /// How much later than the minimum pictures usually are: what the encoder takes.
     picture_excess_us: i64,
@@ -45,7 +45,7 @@ impl Least {
 }
 
 impl Delay {
-    pub(super) fn picture(&mut self, delay_us: i64, now: Duration) {
+    pub(in crate::camera) fn picture(&mut self, delay_us: i64, now: Duration) {
         self.observe(delay_us, now);
         let excess_us = delay_us - self.least(now).unwrap_or(delay_us);
         self.picture_excess_us += (excess_us - self.picture_excess_us) / 16;
@@ -56,7 +56,7 @@ impl Delay {
     }
 
     /// The minimum as it stands now, in microseconds; `None` before the first arrival.
-    pub(super) fn least(&self, now: Duration) -> Option<i64> {
+    pub(in crate::camera) fn least(&self, now: Duration) -> Option<i64> {
         self.least.map(|least| least.at(now) / 1_000)
     }
 
@@ -66,7 +66,7 @@ impl Delay {
     }
 
     /// By how much an arrival undercuts the minimum.
-    pub(super) fn too_early(&self, delay_us: i64, now: Duration) -> Option<i64> {
+    pub(in crate::camera) fn too_early(&self, delay_us: i64, now: Duration) -> Option<i64> {
         self.least(now).map(|least| least - delay_us)
     }
 

@@ -8,7 +8,7 @@
 //! Within a run, wall time follows the camera's media time and is pulled towards the estimate by at
 //! most [`MAX_SLEW_PPM`]. What cannot be slewed away ends the run ([`Break`]).
 
-mod delay;
+pub(super) mod delay;
 mod host;
 
 use std::time::Duration;
@@ -22,8 +22,10 @@ use self::host::HostClock;
 /// How much faster or slower than the camera's media time wall time may run within a run.
 pub const MAX_SLEW_PPM: i64 = 500;
 
-/// Pictures may be presented this much earlier than one that came before them (B-frames).
+/// Pictures may be shown this much earlier than one that came before them: where pictures are
+/// reordered, and where they are not and timestamps are merely sloppy.
 const MAX_REORDER: Ticks90k = Ticks90k::from_millis(1_000);
+const MAX_SLOPPINESS: Ticks90k = Ticks90k::from_millis(100);
 
 /// Something that arrives this much before it can have been captured says that the camera's clock
 /// jumped forward.
@@ -91,6 +93,8 @@ struct Reports {
 /// Wall time within a run: media time plus what has been slewed so far.
 #[derive(Clone, Copy, Debug)]
 struct RunClock {
+    /// Whether pictures may come out of their presentation order.
+    reorders: bool,
     origin: Ticks90k,
     origin_wall: WallTime,
     /// The newest picture; slewing happens between it and the next.
@@ -119,7 +123,7 @@ impl ClockMap {
     pub fn picture(&mut self, pts: Ticks90k, now: Now) -> Result<(), Break> {
         self.check_host(now)?;
         if let Some(newest) = self.newest
-            && pts < newest - MAX_REORDER
+            && pts < newest - self.tolerance()
         {
             let by = (newest - pts).as_secs_f64();
             self.rebase(pts, now);
@@ -187,12 +191,14 @@ impl ClockMap {
         slipped
     }
 
-    /// Begins a run whose first picture is `pts`; its wall time.
-    pub fn begin_run(&mut self, pts: Ticks90k, now: Now) -> WallTime {
+    /// Begins a run whose first picture is `pts`; its wall time. `reorders`: whether later pictures
+    /// may be shown before earlier ones.
+    pub fn begin_run(&mut self, pts: Ticks90k, reorders: bool, now: Now) -> WallTime {
         self.late_since = None;
         self.newest = Some(pts);
         let origin_wall = self.estimate(pts, now);
         self.run = Some(RunClock {
+            reorders,
             origin: pts,
             origin_wall,
             newest: pts,
@@ -208,6 +214,16 @@ impl ClockMap {
             Some(run) => run.advance(pts, estimate),
             None => estimate,
         }
+    }
+
+    /// Wall time of any instant of the run's media time, as things stand; does not slew.
+    pub fn wall_of(&self, pts: Ticks90k) -> WallTime {
+        self.run.map_or(WallTime::MIN, |run| run.wall(pts))
+    }
+
+    /// The least `arrival - media time`, in microseconds.
+    pub(super) fn least_delay_us(&self, now: Now) -> i64 {
+        self.delay.least(now.monotonic).unwrap_or_default()
     }
 
     /// How far wall times may be from the truth, in microseconds; `None` while no usable sender
@@ -239,6 +255,13 @@ impl ClockMap {
             .least(now.monotonic)
             .unwrap_or_else(|| micros(now.monotonic) - pts.to_micros());
         WallTime::from_micros(pts.to_micros() + delay_us + self.host.base_us())
+    }
+
+    fn tolerance(&self) -> Ticks90k {
+        match self.run {
+            Some(run) if !run.reorders => MAX_SLOPPINESS,
+            Some(_) | None => MAX_REORDER,
+        }
     }
 
     fn check_host(&mut self, now: Now) -> Result<(), Break> {

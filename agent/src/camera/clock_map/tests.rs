@@ -76,7 +76,7 @@ fn started(world: &World) -> ClockMap {
     map.picture(world.media(Duration::ZERO), arrival).unwrap();
     map.report(world.media(ms(81)), world.ntp(ms(81)), world.now(ms(82)))
         .unwrap();
-    map.begin_run(world.media(Duration::ZERO), world.now(ms(82)));
+    map.begin_run(world.media(Duration::ZERO), true, world.now(ms(82)));
     map
 }
 
@@ -123,7 +123,7 @@ fn the_host_set_back_an_hour_ends_the_run_once_and_the_next_one_follows_the_new_
         .unwrap_err();
     assert_eq!(broken.reason, Reason::HostClockStepped);
     assert!(broken.detail.contains("-3600.000 s"), "{}", broken.detail);
-    let origin = map.begin_run(world.media(at), world.now(at + ms(80)));
+    let origin = map.begin_run(world.media(at), true, world.now(at + ms(80)));
     let error = origin.micros_since((HOST_START + at).offset_micros(world.host_step_us));
     assert!((0..10_000).contains(&error), "{error}");
     play(&mut map, &world, at + ms(40), Duration::from_secs(20));
@@ -149,7 +149,7 @@ fn timestamps_that_jump_end_the_run_and_wall_time_goes_on() {
             .unwrap_err();
         assert_eq!(broken.reason, Reason::CameraClockJumped, "{ticks}");
         assert!(!broken.can_wait);
-        let origin = map.begin_run(world.media(at), world.now(at + ms(80)));
+        let origin = map.begin_run(world.media(at), true, world.now(at + ms(80)));
         let error = origin.micros_since(HOST_START + at);
         assert!(error.abs() < 10_000, "{error} µs after a jump by {ticks}");
         play(&mut map, &world, at + ms(40), Duration::from_secs(20));
@@ -188,7 +188,7 @@ fn a_media_clock_that_stood_still_is_found_by_reports_and_begins_a_new_run() {
         .unwrap_err();
     assert_eq!(broken.reason, Reason::CameraClockJumped);
     assert!(broken.can_wait);
-    let origin = map.begin_run(world.media(at), world.now(sent + ms(1)));
+    let origin = map.begin_run(world.media(at), true, world.now(sent + ms(1)));
     assert!(origin.micros_since(HOST_START + at).abs() < 10_000);
 }
 
@@ -218,7 +218,7 @@ fn without_reports_uncertainty_is_unknown_and_with_them_it_grows_with_their_age(
     let mut map = ClockMap::new(world.now(Duration::ZERO));
     map.picture(world.media(Duration::ZERO), world.now(ms(80)))
         .unwrap();
-    map.begin_run(world.media(Duration::ZERO), world.now(ms(80)));
+    map.begin_run(world.media(Duration::ZERO), true, world.now(ms(80)));
     assert_eq!(map.uncertainty_us(world.now(ms(80))), None);
     assert_eq!(map.camera_offset_us(), None);
     let mut map = started(&world);
@@ -245,7 +245,7 @@ fn a_report_of_another_timeline_is_not_believed_even_if_it_comes_first() {
     .unwrap();
     map.picture(world.media(Duration::ZERO), world.now(ms(80)))
         .unwrap();
-    let origin = map.begin_run(world.media(Duration::ZERO), world.now(ms(80)));
+    let origin = map.begin_run(world.media(Duration::ZERO), true, world.now(ms(80)));
     assert_eq!(origin, HOST_START + ms(80));
     assert_eq!(map.uncertainty_us(world.now(ms(80))), None);
 }
@@ -288,7 +288,7 @@ proptest! {
             if number < 2 {
                 // Settling: the first report is awaited before a run begins.
                 if number == 1 {
-                    map.begin_run(pts, now);
+                    map.begin_run(pts, true, now);
                 }
                 continue;
             }
@@ -323,7 +323,7 @@ proptest! {
                 false => map.picture(pts, now),
             };
             if broken.is_err() {
-                map.begin_run(pts, now);
+                map.begin_run(pts, true, now);
             }
             map.wall(pts, now);
             map.uncertainty_us(now);
