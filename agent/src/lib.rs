@@ -5,4 +5,6 @@ pub mod buffer;
 pub mod camera;
 pub mod config;
 pub mod identity;
+pub mod metrics;
+pub mod supervisor;
 pub mod uplink;

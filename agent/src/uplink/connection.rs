@@ -15,8 +15,10 @@ use std::time::Duration;
 
 use shared::wire::CloseCode;
 
-pub(crate) use dial::{Address, DialError, Route, dial};
-pub(crate) use stream::{Receiver, Sender, StreamError};
+pub(crate) use dial::{Address, dial, is_revocation};
+pub use dial::{DialError, Route};
+pub use stream::StreamError;
+pub(crate) use stream::{Receiver, Sender};
 pub(crate) use tls::{Anchor, Credentials};
 
 /// How often the route to the coordinator is looked up.
@@ -102,8 +104,12 @@ impl Connection {
 
     /// Opens a stream in both directions; waits while the coordinator allows no more.
     pub(crate) async fn open(&self) -> Result<(Sender, Receiver), Closed> {
-        let (send, receive) = self.inner.open_bi().await?;
-        Ok((Sender::new(send), Receiver::new(receive)))
+        self.opener().open().await
+    }
+
+    /// For tasks that open streams by themselves.
+    pub(crate) fn opener(&self) -> Opener {
+        Opener(self.inner.clone())
     }
 
     /// The next stream that the coordinator opens.
@@ -167,6 +173,18 @@ impl Connection {
     fn rebind(&self) -> std::io::Result<()> {
         self.endpoint
             .rebind(UdpSocket::bind(dial::any_address(self.remote()))?)
+    }
+}
+
+/// Opens streams on a connection that somebody else holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Opener(quinn::Connection);
+
+impl Opener {
+    /// As [`Connection::open`].
+    pub(crate) async fn open(&self) -> Result<(Sender, Receiver), Closed> {
+        let (send, receive) = self.0.open_bi().await?;
+        Ok((Sender::new(send), Receiver::new(receive)))
     }
 }
 

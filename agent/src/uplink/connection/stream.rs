@@ -1,6 +1,7 @@
 //! One stream: messages behind their length, then raw bytes.
 
 use bytes::Bytes;
+use futures::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::wire::CloseCode;
@@ -137,6 +138,20 @@ impl Receiver {
         let mut body = vec![0; codec::body_length(prefix)?];
         self.0.read_exact(&mut body).await.map_err(from_exact)?;
         Ok(Some(codec::decode(&body)?))
+    }
+
+    /// One message after the other; may be left and polled again at any point.
+    pub(crate) fn messages<T: DeserializeOwned>(
+        self,
+    ) -> impl Stream<Item = Result<T, StreamError>> {
+        futures::stream::unfold(Some(self), async |receiver| {
+            let mut receiver = receiver?;
+            match receiver.message().await {
+                Ok(Some(message)) => Some((Ok(message), Some(receiver))),
+                Ok(None) => None,
+                Err(error) => Some((Err(error), None)),
+            }
+        })
     }
 
     /// Tells the peer that the rest is of no interest.
