@@ -16,7 +16,7 @@ use crate::hash::Sha256;
 use crate::id::{AgentId, SiteId};
 
 /// Agent → coordinator, the only message of the agent on the only stream of the connection.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct EnrolRequest {
     /// The secret part of the code.
     pub secret: String,
@@ -26,6 +26,17 @@ pub struct EnrolRequest {
     pub name: String,
     /// Of the agent program.
     pub version: String,
+}
+
+impl fmt::Debug for EnrolRequest {
+    /// Without the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnrolRequest")
+            .field("csr", &self.csr)
+            .field("name", &self.name)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -199,5 +210,12 @@ mod tests {
             assert!(!error.to_string().contains("s3cr"), "{damaged}");
         }
         assert!(!format!("{:?}", code("h")).contains("s3cr"));
+        let request = EnrolRequest {
+            secret: "s3cr-et_".into(),
+            csr: String::new(),
+            name: String::new(),
+            version: String::new(),
+        };
+        assert!(!format!("{request:?}").contains("s3cr"));
     }
 }

@@ -10,6 +10,8 @@ pub mod codec;
 pub mod control;
 pub mod enrol;
 pub mod segment;
+#[cfg(test)]
+mod tests;
 pub mod tunnel;
 
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,5 @@
+//! The messages against the page that describes them, and against anything else.
+
+mod any;
+mod page;
+mod properties;
