@@ -1,13 +1,26 @@
 //! From a URL to samples with wall times: one supervised task per stream, one fan-out for all its
 //! consumers.
 //!
-//! The recorder, the detector and the live relay subscribe to the [`fanout`]; nothing outside this
-//! module speaks to a camera. `design/time.md` says how wall time is made.
+//! [`stream`] gives the handle for consumers and the task to run. The recorder, the detector and the
+//! live relay subscribe; nothing outside this module speaks to a camera. `design/time.md` says how
+//! wall time is made.
+//!
+//! ```text
+//! source → rtsp (session) → runs (clock_map, decoding times, sound) → fanout → subscriptions
+//!            ↑ session.rs opens, watches and ends it; retry, starts and demand say when
+//! ```
 
-pub mod clock_map;
+mod clock_map;
+pub mod demand;
 pub mod fanout;
 pub mod media;
 pub mod quirks;
-pub mod rtsp;
-pub mod runs;
+mod retry;
+mod rtsp;
+mod runs;
+mod session;
 pub mod source;
+pub mod starts;
+pub mod status;
+
+pub use session::{Puller, Stream, StreamConfig, Surroundings, stream};

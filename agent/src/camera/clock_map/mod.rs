@@ -20,7 +20,7 @@ use self::delay::Delay;
 use self::host::HostClock;
 
 /// How much faster or slower than the camera's media time wall time may run within a run.
-pub const MAX_SLEW_PPM: i64 = 500;
+pub(super) const MAX_SLEW_PPM: i64 = 500;
 
 /// Pictures may be shown this much earlier than one that came before them: where pictures are
 /// reordered, and where they are not and timestamps are merely sloppy.
@@ -43,25 +43,25 @@ const UNCERTAINTY_FLOOR_US: u64 = 1_000;
 
 /// Both clocks of the host, read together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Now {
-    pub monotonic: Duration,
-    pub wall: WallTime,
+pub(super) struct Now {
+    pub(super) monotonic: Duration,
+    pub(super) wall: WallTime,
 }
 
 /// Why the mapping cannot go on as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Break {
-    pub reason: Reason,
+pub(super) struct Break {
+    pub(super) reason: Reason,
     /// For the technician.
-    pub detail: String,
+    pub(super) detail: String,
     /// Whether the next sync sample is early enough: media time is unbroken, only its relation to
     /// wall time is to be renewed.
-    pub can_wait: bool,
+    pub(super) can_wait: bool,
 }
 
 /// The mapping for one session with one stream of a camera.
 #[derive(Debug)]
-pub struct ClockMap {
+pub(super) struct ClockMap {
     host: HostClock,
     delay: Delay,
     reports: Option<Reports>,
@@ -103,7 +103,7 @@ struct RunClock {
 }
 
 impl ClockMap {
-    pub fn new(now: Now) -> Self {
+    pub(super) fn new(now: Now) -> Self {
         Self {
             host: HostClock::new(now),
             delay: Delay::default(),
@@ -120,7 +120,7 @@ impl ClockMap {
     /// # Errors
     /// The mapping broke: end the run, and [`ClockMap::begin_run`] anew with this picture, or with
     /// the next sync sample where the break can wait.
-    pub fn picture(&mut self, pts: Ticks90k, now: Now) -> Result<(), Break> {
+    pub(super) fn picture(&mut self, pts: Ticks90k, now: Now) -> Result<(), Break> {
         self.check_host(now)?;
         if let Some(newest) = self.newest
             && pts < newest - self.tolerance()
@@ -155,7 +155,7 @@ impl ClockMap {
     ///
     /// # Errors
     /// The mapping broke, as for a picture.
-    pub fn report(&mut self, media: Ticks90k, ntp: WallTime, now: Now) -> Result<(), Break> {
+    pub(super) fn report(&mut self, media: Ticks90k, ntp: WallTime, now: Now) -> Result<(), Break> {
         self.check_host(now)?;
         if self.newest.is_none() {
             self.early_report = Some((media, ntp, now));
@@ -193,7 +193,7 @@ impl ClockMap {
 
     /// Begins a run whose first picture is `pts`; its wall time. `reorders`: whether later pictures
     /// may be shown before earlier ones.
-    pub fn begin_run(&mut self, pts: Ticks90k, reorders: bool, now: Now) -> WallTime {
+    pub(super) fn begin_run(&mut self, pts: Ticks90k, reorders: bool, now: Now) -> WallTime {
         self.late_since = None;
         self.newest = Some(pts);
         let origin_wall = self.estimate(pts, now);
@@ -208,7 +208,7 @@ impl ClockMap {
     }
 
     /// Wall time of a picture of the run; slews towards the estimate.
-    pub fn wall(&mut self, pts: Ticks90k, now: Now) -> WallTime {
+    pub(super) fn wall(&mut self, pts: Ticks90k, now: Now) -> WallTime {
         let estimate = self.estimate(pts, now);
         match &mut self.run {
             Some(run) => run.advance(pts, estimate),
@@ -217,7 +217,7 @@ impl ClockMap {
     }
 
     /// Wall time of any instant of the run's media time, as things stand; does not slew.
-    pub fn wall_of(&self, pts: Ticks90k) -> WallTime {
+    pub(super) fn wall_of(&self, pts: Ticks90k) -> WallTime {
         self.run.map_or(WallTime::MIN, |run| run.wall(pts))
     }
 
@@ -228,7 +228,7 @@ impl ClockMap {
 
     /// How far wall times may be from the truth, in microseconds; `None` while no usable sender
     /// report came.
-    pub fn uncertainty_us(&self, now: Now) -> Option<u64> {
+    pub(super) fn uncertainty_us(&self, now: Now) -> Option<u64> {
         let reports = self.reports?;
         let age = now.monotonic.saturating_sub(reports.arrived);
         let drift_us = delay::leak_us(age).unsigned_abs();
@@ -243,7 +243,7 @@ impl ClockMap {
     }
 
     /// The camera's wall clock minus the host's, in microseconds, where sender reports tell it.
-    pub fn camera_offset_us(&self) -> Option<i64> {
+    pub(super) fn camera_offset_us(&self) -> Option<i64> {
         self.reports
             .map(|reports| -reports.least_lead_us.saturating_add(self.host.base_us()))
     }

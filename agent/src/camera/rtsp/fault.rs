@@ -12,17 +12,17 @@ use crate::camera::source::{Source, Transport};
 /// Why there is no session, or no more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
-pub struct Fault {
-    pub reason: Reason,
+pub(in crate::camera) struct Fault {
+    pub(in crate::camera) reason: Reason,
     /// What was attempted, with what, and what to do. Never a secret.
-    pub detail: String,
+    pub(in crate::camera) detail: String,
     /// What this taught about the camera.
-    pub quirk: Option<Quirk>,
+    pub(in crate::camera) quirk: Option<Quirk>,
 }
 
 /// What was being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(in crate::camera) enum Step {
     Describe,
     SetUpVideo,
     SetUpSound,

@@ -27,7 +27,7 @@ use shared::codec::{AudioParameters, VideoCodec, VideoParameters};
 use shared::time::{Ticks90k, WallTime};
 use shared::timeline::Reason;
 
-pub use self::fault::{Fault, Step};
+pub(super) use self::fault::{Fault, Step};
 use self::fault::{Weight, weigh};
 use self::tunnel::Tunnel;
 use super::quirks::{Quirk, Quirks};
@@ -51,7 +51,7 @@ const UNANSWERED_POLL: Duration = Duration::from_millis(10);
 
 /// Sessions of one stream that may still be alive at the camera after we let go of them.
 #[derive(Clone, Default)]
-pub struct PastSessions(Arc<SessionGroup>);
+pub(super) struct PastSessions(Arc<SessionGroup>);
 
 impl std::fmt::Debug for PastSessions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -69,7 +69,7 @@ impl PastSessions {
     }
 
     /// How long packets of a past session may still arrive.
-    pub fn haunted_for(&self) -> Option<Duration> {
+    pub(super) fn haunted_for(&self) -> Option<Duration> {
         let status = self.0.stale_sessions();
         status
             .max_expires
@@ -79,19 +79,19 @@ impl PastSessions {
 
 /// What a camera says about a stream before it is played.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Description {
-    pub video: VideoCodec,
+pub(super) struct Description {
+    pub(super) video: VideoCodec,
     /// What was announced, if usable.
-    pub video_parameters: Option<VideoParameters>,
+    pub(super) video_parameters: Option<VideoParameters>,
     /// As in the SDP, lower case, whether usable or not.
-    pub audio_encoding: Option<String>,
-    pub audio: Option<AudioParameters>,
+    pub(super) audio_encoding: Option<String>,
+    pub(super) audio: Option<AudioParameters>,
     /// The server's name for itself (`a=tool`).
-    pub server: Option<String>,
+    pub(super) server: Option<String>,
 }
 
 /// A session that plays.
-pub struct Session {
+pub(super) struct Session {
     source: Source,
     stream: Demuxed,
     description: Description,
@@ -115,7 +115,7 @@ struct AudioTrack {
 
 /// Something a session has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Item {
+pub(super) enum Item {
     Picture(Picture),
     Sound(Sound),
     Report(Report),
@@ -125,49 +125,49 @@ pub enum Item {
 
 /// One access unit as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Picture {
+pub(super) struct Picture {
     /// RTP timestamp without wraps; its origin is arbitrary.
-    pub pts: Ticks90k,
-    pub sync: bool,
+    pub(super) pts: Ticks90k,
+    pub(super) sync: bool,
     /// NAL units behind four-byte lengths, without parameter sets.
-    pub payload: Bytes,
+    pub(super) payload: Bytes,
     /// RTP packets that were lost before or inside what precedes it.
-    pub lost_packets: u16,
+    pub(super) lost_packets: u16,
     /// In force from this picture on; the same `Arc` while nothing changes.
-    pub parameters: Arc<VideoParameters>,
+    pub(super) parameters: Arc<VideoParameters>,
 }
 
 /// One audio frame as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sound {
+pub(super) struct Sound {
     /// RTP timestamp without wraps, in units of the sample rate; its origin is arbitrary.
-    pub at: i64,
+    pub(super) at: i64,
     /// In units of the sample rate.
-    pub duration: u32,
-    pub payload: Bytes,
+    pub(super) duration: u32,
+    pub(super) payload: Bytes,
 }
 
 /// A sender report (RFC 3550 section 6.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Report {
-    pub track: Track,
+pub(super) struct Report {
+    pub(super) track: Track,
     /// RTP timestamp without wraps, in units of the track.
-    pub at: i64,
+    pub(super) at: i64,
     /// The camera's wall clock at that instant.
-    pub ntp: WallTime,
+    pub(super) ntp: WallTime,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Track {
+pub(super) enum Track {
     Video,
     Audio,
 }
 
 /// For log and probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    pub text: String,
-    pub quirk: Option<Quirk>,
+pub(super) struct Note {
+    pub(super) text: String,
+    pub(super) quirk: Option<Quirk>,
 }
 
 /// Asks for a description and nothing else; the lightest question that tells whether a session is
@@ -175,7 +175,7 @@ pub struct Note {
 ///
 /// # Errors
 /// As for opening a session.
-pub async fn examine(source: &Source) -> Result<Description, Fault> {
+pub(super) async fn examine(source: &Source) -> Result<Description, Fault> {
     let (described, _tunnel) = describe(source, SessionOptions::default()).await?;
     describe_streams(source, &described).map(|(description, _, _)| description)
 }
@@ -185,7 +185,7 @@ impl Session {
     ///
     /// # Errors
     /// The first step that failed, and why.
-    pub async fn open(
+    pub(super) async fn open(
         source: &Source,
         past: &PastSessions,
         quirks: &Quirks,
@@ -245,12 +245,12 @@ impl Session {
         })
     }
 
-    pub const fn description(&self) -> &Description {
+    pub(super) const fn description(&self) -> &Description {
         &self.description
     }
 
     /// Those of the sound that is being pulled.
-    pub fn audio(&self) -> Option<&AudioParameters> {
+    pub(super) fn audio(&self) -> Option<&AudioParameters> {
         self.audio.as_ref().and(self.description.audio.as_ref())
     }
 
@@ -260,7 +260,7 @@ impl Session {
     ///
     /// # Errors
     /// The session is over.
-    pub async fn next(&mut self) -> Result<Item, Fault> {
+    pub(super) async fn next(&mut self) -> Result<Item, Fault> {
         loop {
             if let Some(note) = self.notes.pop() {
                 return Ok(Item::Note(note));
@@ -284,7 +284,10 @@ impl Session {
                 if self.parameters.is_none() || frame.has_new_parameters() {
                     self.renew_parameters();
                 }
-                let parameters = Arc::clone(self.parameters.as_ref()?);
+                let Some(parameters) = self.parameters.clone() else {
+                    self.note_once("pictures come without parameter sets and cannot be used", None);
+                    return None;
+                };
                 let pts = Ticks90k::new(frame.timestamp().timestamp());
                 let lost_packets = frame.loss();
                 // Without a copy: the vector was sized to fit.

@@ -41,7 +41,7 @@ const BREAK_WAIT: Duration = Duration::from_secs(5);
 
 /// What a session's items become.
 #[derive(Debug)]
-pub struct Runs {
+pub(super) struct Runs {
     camera: CameraId,
     stream: StreamKind,
     audio: Option<AudioParameters>,
@@ -53,10 +53,6 @@ pub struct Runs {
 }
 
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one per stream, and nearly always the large one"
-)]
 enum State {
     /// Waiting for a picture to begin with, since the first that was none.
     Waiting {
@@ -92,19 +88,19 @@ struct Running {
 
 /// What is known of the stream at an instant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    pub run: Option<RunId>,
+pub(super) struct Standing {
+    pub(super) run: Option<RunId>,
     /// Wall time of the newest picture.
-    pub newest: Option<WallTime>,
-    pub uncertainty_us: Option<u64>,
-    pub camera_offset_us: Option<i64>,
+    pub(super) newest: Option<WallTime>,
+    pub(super) uncertainty_us: Option<u64>,
+    pub(super) camera_offset_us: Option<i64>,
     /// How long a picture is usually shown.
-    pub interval: Option<Duration>,
+    pub(super) interval: Option<Duration>,
 }
 
 impl Runs {
     /// For a new session.
-    pub fn new(
+    pub(super) fn new(
         camera: CameraId,
         stream: StreamKind,
         audio: Option<AudioParameters>,
@@ -128,7 +124,7 @@ impl Runs {
     }
 
     /// The next picture in decoding order.
-    pub fn picture(&mut self, picture: Picture, now: Now, out: &mut Vec<Event>) {
+    pub(super) fn picture(&mut self, picture: Picture, now: Now, out: &mut Vec<Event>) {
         if let Err(broken) = self.clock.picture(picture.pts, now) {
             self.note_break(broken, now);
         }
@@ -178,7 +174,7 @@ impl Runs {
     }
 
     /// The next audio frame.
-    pub fn sound(&mut self, frame: Sound, now: Now, out: &mut Vec<Event>) {
+    pub(super) fn sound(&mut self, frame: Sound, now: Now, out: &mut Vec<Event>) {
         let Some(clock) = &mut self.sound else { return };
         clock.arrive(&frame, now);
         match &mut self.state {
@@ -197,7 +193,7 @@ impl Runs {
     }
 
     /// A sender report of either track.
-    pub fn report(&mut self, report: Report, now: Now, out: &mut Vec<Event>) {
+    pub(super) fn report(&mut self, report: Report, now: Now, out: &mut Vec<Event>) {
         let sound = self.sound.as_mut();
         match report.track {
             Track::Audio => {
@@ -218,16 +214,8 @@ impl Runs {
         self.settle(now, out);
     }
 
-    /// When [`Runs::settle`] wants to be called, on the monotonic clock.
-    pub fn settles_at(&self) -> Option<Duration> {
-        match &self.state {
-            State::Settling(settling) => Some(settling.since + SETTLING),
-            State::Waiting { .. } | State::Running(_) => None,
-        }
-    }
-
     /// Begins the run if enough is known.
-    pub fn settle(&mut self, now: Now, out: &mut Vec<Event>) {
+    pub(super) fn settle(&mut self, now: Now, out: &mut Vec<Event>) {
         let State::Settling(settling) = &self.state else {
             return;
         };
@@ -257,7 +245,7 @@ impl Runs {
     }
 
     /// The session is over, or the stream is no longer wanted.
-    pub fn end(&mut self, reason: Reason, detail: Option<String>, out: &mut Vec<Event>) {
+    pub(super) fn end(&mut self, reason: Reason, detail: Option<String>, out: &mut Vec<Event>) {
         if let State::Running(running) = &self.state {
             self.interval = Some(running.cadence.interval());
             out.push(Event::RunEnded {
@@ -272,7 +260,7 @@ impl Runs {
         };
     }
 
-    pub fn standing(&self, now: Now) -> Standing {
+    pub(super) fn standing(&self, now: Now) -> Standing {
         let running = match &self.state {
             State::Running(running) => Some(running),
             State::Waiting { .. } | State::Settling(_) => None,

@@ -1,0 +1,566 @@
+//! The task of one stream: sessions one after the other, for ever, and what is said of them.
+//!
+//! It carries out what [`super::retry`] decides and [`super::runs`] concludes. Nothing it waits for
+//! is without a limit, and everything it waits for ends at once when the stream is stopped,
+//! restarted or no longer wanted.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::clock::Clock;
+use shared::id::CameraId;
+use shared::segment::StreamKind;
+use shared::time::WallTime;
+use shared::timeline::Reason;
+use shared::wire::control::StreamState;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::clock_map::Now;
+use super::demand::{Demand, Hold};
+use super::fanout::{Fanout, QueueLimits, Subscription};
+use super::media::{Event, Run};
+use super::quirks::{Quirk, QuirkBook};
+use super::retry::{Outcome, Retry, Wait};
+use super::rtsp::{self, Fault, Item, Note, PastSessions, Session};
+use super::runs::Runs;
+use super::source::Source;
+use super::starts::Starts;
+use super::status::{CameraStatus, PictureFormat, Rates};
+
+/// Silence of the video after which a session is given up, unless pictures are rare anyway.
+const STALL: Duration = Duration::from_secs(10);
+
+/// How often status is renewed and silence is looked for.
+const TICK: Duration = Duration::from_millis(250);
+
+/// A description that takes longer than this is no sign that the camera is back.
+const LOOK_LIMIT: Duration = Duration::from_secs(3);
+
+/// One stream of one camera.
+#[derive(Clone, Debug)]
+pub struct StreamConfig {
+    pub camera: CameraId,
+    pub stream: StreamKind,
+    /// The camera's, for the log.
+    pub name: String,
+    pub source: Source,
+    /// Whether it is pulled only while somebody [holds](Stream::hold) it.
+    pub on_request: bool,
+}
+
+/// What all streams of an agent share.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    pub clock: Arc<dyn Clock>,
+    pub quirks: Arc<QuirkBook>,
+    pub starts: Arc<Starts>,
+}
+
+impl Surroundings {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            quirks: Arc::default(),
+            starts: Arc::default(),
+        }
+    }
+}
+
+/// What the rest of the agent holds of a stream. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    fanout: Arc<Fanout>,
+    status: watch::Receiver<CameraStatus>,
+    demand: Demand,
+    restart: Arc<Notify>,
+}
+
+impl Stream {
+    /// Everything from now on, and the newest GOP.
+    pub fn subscribe(&self, limits: QueueLimits) -> Subscription {
+        self.fanout.subscribe(limits)
+    }
+
+    pub fn status(&self) -> watch::Receiver<CameraStatus> {
+        self.status.clone()
+    }
+
+    /// Has the stream pulled until the hold is dropped.
+    pub fn hold(&self) -> Hold {
+        self.demand.hold()
+    }
+
+    /// Ends the session and begins another at once.
+    pub fn restart(&self) {
+        self.restart.notify_one();
+    }
+}
+
+/// The task's side of a stream.
+#[derive(Debug)]
+pub struct Puller {
+    config: StreamConfig,
+    surroundings: Surroundings,
+    fanout: Arc<Fanout>,
+    status: watch::Sender<CameraStatus>,
+    demand: Demand,
+    restart: Arc<Notify>,
+    /// A stream that is not on request holds itself.
+    _own_hold: Option<Hold>,
+    retry: Retry,
+    past: PastSessions,
+    rates: Rates,
+    outage: Outage,
+    events: Vec<Event>,
+}
+
+/// The present stretch without pictures.
+#[derive(Debug, Default)]
+struct Outage {
+    since: Option<WallTime>,
+    /// What was said of it last.
+    reason: Option<Reason>,
+}
+
+/// Why the task turns away from what it is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Interruption {
+    Stopped,
+    Restart,
+    Unwanted,
+}
+
+impl Interruption {
+    const fn reason(self) -> Reason {
+        match self {
+            Self::Stopped => Reason::AgentStopped,
+            Self::Restart => Reason::OperatorRestart,
+            Self::Unwanted => Reason::RecordingOff,
+        }
+    }
+}
+
+/// A stream and the task that is to [run](Puller::run) for it.
+pub fn stream(config: StreamConfig, surroundings: &Surroundings) -> (Stream, Puller) {
+    let fanout = Arc::new(Fanout::new());
+    let demand = Demand::on_request();
+    let restart = Arc::new(Notify::new());
+    let status = watch::Sender::new(CameraStatus::new(config.camera, config.stream));
+    let handle = Stream {
+        fanout: Arc::clone(&fanout),
+        status: status.subscribe(),
+        demand: demand.clone(),
+        restart: Arc::clone(&restart),
+    };
+    let puller = Puller {
+        _own_hold: (!config.on_request).then(|| demand.hold()),
+        config,
+        surroundings: surroundings.clone(),
+        fanout,
+        status,
+        demand,
+        restart,
+        retry: Retry::default(),
+        past: PastSessions::default(),
+        rates: Rates::default(),
+        outage: Outage::default(),
+        events: Vec::new(),
+    };
+    (handle, puller)
+}
+
+impl Puller {
+    /// Pulls the stream until cancelled.
+    pub async fn run(mut self, cancel: CancellationToken) {
+        loop {
+            if !self.demand.is_wanted() {
+                self.status
+                    .send_modify(|status| status.state = StreamState::Off);
+                tokio::select! {
+                    biased;
+                    () = cancel.cancelled() => return,
+                    () = self.demand.begins() => {}
+                }
+            }
+            let interrupted = match self.try_once(&cancel).await {
+                Ok(outcome) => {
+                    let wait = self.retry.after(outcome, rand::random());
+                    self.wait(wait, &cancel).await.err()
+                }
+                Err(interruption) => Some(interruption),
+            };
+            match interrupted {
+                Some(Interruption::Stopped) => return,
+                Some(Interruption::Restart | Interruption::Unwanted) => {
+                    self.retry = Retry::default();
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// One session, from its turn to its end.
+    async fn try_once(&mut self, cancel: &CancellationToken) -> Result<Outcome, Interruption> {
+        if self.outage.reason.is_none() {
+            self.status
+                .send_modify(|status| status.state = StreamState::Connecting);
+        }
+        let wall = self.now().wall;
+        self.outage.since.get_or_insert(wall);
+        let quirks = self.surroundings.quirks.of(self.config.camera);
+        let turn = self.surroundings.starts.take_turn(self.now().monotonic);
+        let opened = {
+            let open = async {
+                tokio::time::sleep(turn).await;
+                Session::open(&self.config.source, &self.past, &quirks).await
+            };
+            tokio::select! {
+                biased;
+                interruption = self.interruption(cancel) => Err(interruption),
+                opened = open => Ok(opened),
+            }
+        };
+        match opened {
+            Err(interruption) => {
+                self.interrupted(interruption);
+                Err(interruption)
+            }
+            Ok(Err(fault)) => {
+                let wiser = self.learn(&fault);
+                self.down(&fault);
+                Ok(match wiser {
+                    true => Outcome::Wiser,
+                    false => Outcome::Refused(fault.reason),
+                })
+            }
+            Ok(Ok(session)) => self.play(session, cancel).await,
+        }
+    }
+
+    /// Passes on what the session gives until it ends.
+    async fn play(
+        &mut self,
+        mut session: Session,
+        cancel: &CancellationToken,
+    ) -> Result<Outcome, Interruption> {
+        self.status.send_modify(|status| status.sessions += 1);
+        tracing::info!(
+            camera = self.config.name,
+            stream = ?self.config.stream,
+            server = session.description().server,
+            "the camera plays"
+        );
+        let (camera, kind) = (self.config.camera, self.config.stream);
+        let mut runs = Runs::new(camera, kind, session.audio().cloned(), self.now());
+        let mut playing = Playing::default();
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (demand, restart) = (self.demand.clone(), Arc::clone(&self.restart));
+        let mut interruption = pin!(interruption(cancel, &restart, &demand));
+        loop {
+            let fault = tokio::select! {
+                biased;
+                interruption = &mut interruption => {
+                    self.end(&mut runs, interruption.reason(), None);
+                    self.interrupted(interruption);
+                    return Err(interruption);
+                }
+                _ = tick.tick() => self.look(&mut runs, &playing),
+                item = session.next() => match item {
+                    Ok(item) => {
+                        self.take(item, &mut runs, &mut playing);
+                        None
+                    }
+                    Err(fault) => Some(fault),
+                },
+            };
+            if let Some(fault) = fault {
+                self.learn(&fault);
+                self.end(&mut runs, fault.reason, Some(fault.detail.clone()));
+                self.down(&fault);
+                return Ok(playing.outcome());
+            }
+        }
+    }
+
+    fn take(&mut self, item: Item, runs: &mut Runs, playing: &mut Playing) {
+        let now = self.now();
+        match item {
+            Item::Picture(picture) => {
+                playing.picture(u64::from(picture.lost_packets));
+                self.rates.picture(picture.payload.len(), now.monotonic);
+                runs.picture(picture, now, &mut self.events);
+            }
+            Item::Sound(sound) => {
+                self.rates.sound(sound.payload.len(), now.monotonic);
+                runs.sound(sound, now, &mut self.events);
+            }
+            Item::Report(report) => runs.report(report, now, &mut self.events),
+            Item::Note(note) => self.note(&note),
+        }
+        self.publish();
+    }
+
+    /// Settles what waited long enough, renews the status, and looks for silence.
+    fn look(&mut self, runs: &mut Runs, playing: &Playing) -> Option<Fault> {
+        let now = self.now();
+        runs.settle(now, &mut self.events);
+        self.publish();
+        let standing = runs.standing(now);
+        let (bits_per_second, milli_fps) = self.rates.per_second(now.monotonic);
+        self.status.send_modify(|status| {
+            status.last_picture = standing.newest.or(status.last_picture);
+            status.bits_per_second = bits_per_second;
+            status.milli_fps = milli_fps;
+            status.clock_uncertainty_us = standing.uncertainty_us;
+            status.clock_offset_us = standing.camera_offset_us;
+            status.lost_packets += playing.lost_packets.replace(0);
+        });
+        let limit = standing
+            .interval
+            .map_or(STALL, |usual| STALL.max(usual * 4));
+        let silent = playing.newest.unwrap_or(playing.began).elapsed();
+        (silent >= limit).then(|| {
+            let detail = format!(
+                "{}: no picture for {} s while the connection stands",
+                self.config.source.shown(),
+                silent.as_secs()
+            );
+            Fault::new(Reason::CameraStalled, detail)
+        })
+    }
+
+    fn publish(&mut self) {
+        for event in self.events.drain(..) {
+            match &event {
+                Event::RunStarted(run) => {
+                    self.outage = Outage::default();
+                    live(&self.status, run);
+                }
+                Event::RunEnded { at, reason, detail } => {
+                    self.outage.since = Some(*at);
+                    tracing::info!(
+                        camera = self.config.name,
+                        stream = ?self.config.stream,
+                        ?reason,
+                        detail,
+                        "a run ended"
+                    );
+                }
+                _ => {}
+            }
+            self.fanout.publish(event);
+        }
+    }
+
+    fn end(&mut self, runs: &mut Runs, reason: Reason, detail: Option<String>) {
+        let newest = runs.standing(self.now()).newest;
+        runs.end(reason, detail, &mut self.events);
+        self.publish();
+        self.status.send_modify(|status| {
+            status.last_picture = newest.or(status.last_picture);
+        });
+    }
+
+    /// Says that there is no picture, and why; once per reason.
+    fn down(&mut self, fault: &Fault) {
+        let wall = self.now().wall;
+        let since = *self.outage.since.get_or_insert(wall);
+        let reason = fault.reason;
+        self.status.send_modify(|status| {
+            status.state = StreamState::Down { reason, since };
+            status.detail = Some(fault.detail.clone());
+            status.bits_per_second = 0;
+            status.milli_fps = 0;
+        });
+        if self.outage.reason.replace(reason) == Some(reason) {
+            return;
+        }
+        tracing::warn!(
+            camera = self.config.name,
+            stream = ?self.config.stream,
+            ?reason,
+            detail = fault.detail,
+            "no picture"
+        );
+        self.fanout.publish(Event::Down {
+            reason,
+            detail: Some(fault.detail.clone()),
+            since,
+        });
+    }
+
+    fn interrupted(&mut self, interruption: Interruption) {
+        let what = match interruption {
+            // The agent goes down; nobody is left to be told.
+            Interruption::Stopped => return,
+            Interruption::Restart => "restarted on request",
+            Interruption::Unwanted => "nobody wants the stream",
+        };
+        self.down(&Fault::new(interruption.reason(), what));
+        if interruption == Interruption::Unwanted {
+            self.outage = Outage::default();
+            self.status
+                .send_modify(|status| status.state = StreamState::Off);
+        }
+    }
+
+    /// Whether the fault taught something new.
+    fn learn(&self, fault: &Fault) -> bool {
+        fault.quirk.is_some_and(|quirk| self.learn_quirk(quirk))
+    }
+
+    fn learn_quirk(&self, quirk: Quirk) -> bool {
+        let news = self.surroundings.quirks.learn(self.config.camera, quirk);
+        if news {
+            tracing::info!(camera = self.config.name, "the camera {}", quirk.sentence());
+        }
+        let quirks = self.surroundings.quirks.of(self.config.camera);
+        self.status.send_modify(|status| status.quirks = quirks);
+        news
+    }
+
+    fn note(&self, note: &Note) {
+        tracing::info!(
+            camera = self.config.name,
+            stream = ?self.config.stream,
+            "{}",
+            note.text
+        );
+        if let Some(quirk) = note.quirk {
+            self.learn_quirk(quirk);
+        }
+    }
+
+    /// Waits for the next try, which may come early.
+    async fn wait(&mut self, wait: Wait, cancel: &CancellationToken) -> Result<(), Interruption> {
+        let haunted = self
+            .surroundings
+            .quirks
+            .of(self.config.camera)
+            .has(Quirk::StaleSession)
+            .then(|| self.past.haunted_for())
+            .flatten();
+        let until = Instant::now() + wait.until_try.max(haunted.unwrap_or_default());
+        loop {
+            let next = wait
+                .look_every
+                .map_or(until, |every| until.min(Instant::now() + every));
+            let interrupted = tokio::select! {
+                biased;
+                interruption = self.interruption(cancel) => Some(interruption),
+                () = tokio::time::sleep_until(next) => None,
+            };
+            if let Some(interruption) = interrupted {
+                self.interrupted(interruption);
+                return Err(interruption);
+            }
+            if Instant::now() >= until {
+                return Ok(());
+            }
+            let looked = tokio::select! {
+                biased;
+                interruption = self.interruption(cancel) => Err(interruption),
+                looked = tokio::time::timeout(LOOK_LIMIT, rtsp::examine(&self.config.source)) => Ok(looked),
+            };
+            match looked {
+                Err(interruption) => {
+                    self.interrupted(interruption);
+                    return Err(interruption);
+                }
+                Ok(Ok(Ok(_))) => return Ok(()),
+                Ok(Ok(Err(fault))) => {
+                    self.down(&fault);
+                    if fault.reason == Reason::CameraRefusedCredentials {
+                        // Not one more question than a refused password allows.
+                        let more = self
+                            .retry
+                            .after(Outcome::Refused(fault.reason), rand::random());
+                        return Box::pin(self.wait(more, cancel)).await;
+                    }
+                }
+                Ok(Err(_)) => {}
+            }
+        }
+    }
+
+    async fn interruption(&self, cancel: &CancellationToken) -> Interruption {
+        interruption(cancel, &self.restart, &self.demand).await
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            monotonic: self.surroundings.clock.monotonic(),
+            wall: self.surroundings.clock.wall(),
+        }
+    }
+}
+
+async fn interruption(
+    cancel: &CancellationToken,
+    restart: &Notify,
+    demand: &Demand,
+) -> Interruption {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Interruption::Stopped,
+        () = restart.notified() => Interruption::Restart,
+        () = demand.ends() => Interruption::Unwanted,
+    }
+}
+
+fn live(status: &watch::Sender<CameraStatus>, run: &Run) {
+    let video = &run.parameters.video;
+    status.send_modify(|status| {
+        status.state = StreamState::Live;
+        status.detail = None;
+        status.run = Some(run.id);
+        status.last_picture = Some(run.origin);
+        status.picture = Some(PictureFormat {
+            codec: video.codec,
+            width: video.width,
+            height: video.height,
+            has_sound: run.parameters.audio.is_some(),
+        });
+    });
+}
+
+/// What a session has given so far.
+#[derive(Debug)]
+struct Playing {
+    began: Instant,
+    first: Option<Instant>,
+    newest: Option<Instant>,
+    /// Since the status was last renewed.
+    lost_packets: std::cell::Cell<u64>,
+}
+
+impl Default for Playing {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            first: None,
+            newest: None,
+            lost_packets: std::cell::Cell::new(0),
+        }
+    }
+}
+
+impl Playing {
+    fn picture(&mut self, lost_packets: u64) {
+        let now = Instant::now();
+        self.first.get_or_insert(now);
+        self.newest = Some(now);
+        *self.lost_packets.get_mut() += lost_packets;
+    }
+
+    fn outcome(&self) -> Outcome {
+        match (self.first, self.newest) {
+            (Some(first), Some(newest)) => Outcome::Played(newest - first),
+            _ => Outcome::NoPicture,
+        }
+    }
+}
