@@ -413,4 +413,14 @@ mod tests {
         );
         assert!(toml::from_str::<SimulatorConfig>("[[cameras]]\nnmae = \"a\"\n").is_err());
     }
+
+    #[test]
+    fn the_sample_settings_are_valid() {
+        let config: SimulatorConfig =
+            toml::from_str(include_str!("../cameras.toml")).expect("is read");
+        for camera in &config.cameras {
+            camera.check().expect("is valid");
+        }
+        assert_eq!(config.cameras.len(), 3);
+    }
 }

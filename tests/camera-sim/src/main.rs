@@ -15,7 +15,7 @@ use clap::{Parser, ValueEnum};
 #[derive(Parser, Debug)]
 #[command(version)]
 struct Arguments {
-    /// Settings as TOML (`listen`, `control`, `speed`, `[[cameras]]`); of the options below only the addresses then count.
+    /// Settings as TOML, as in the sample `cameras.toml`; of the options below only the addresses then count.
     #[arg(long)]
     config: Option<PathBuf>,
     /// Where RTSP is served; port 0 picks a free one. 127.0.0.1:8554 unless the settings say otherwise.

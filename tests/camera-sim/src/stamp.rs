@@ -63,7 +63,7 @@ impl Stamp {
     }
 }
 
-/// Edge length of a block in pixels: 8 up to 959 pixels of width, then 16 from 1280, 24 at 1920, a multiple of 8.
+/// Edge length of a block in pixels, a multiple of 8: 8 below 960 pixels of width, 16 below 1600, 24 below 2240 and so on.
 pub const fn block_size(width: usize) -> usize {
     let eighths = (width + 320) / 640;
     8 * if eighths == 0 { 1 } else { eighths }

@@ -6,46 +6,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rtsp_types::headers::{
-    self, RtpLowerTransport, RtpProfile, RtpTransport, RtpTransportParameters, Transports,
-};
-use rtsp_types::{
-    Message, Method, ParseError, Request, Response, ResponseBuilder, StatusCode, Version,
-};
+use rtsp_types::headers::{self, Transports};
+use rtsp_types::{Message, Method, ParseError, Request, Response, StatusCode};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::sdp::{self, Oddities};
+use super::reply::{
+    End, METHODS, Outcome, describe, refused_keep_alive, reply, session_header, session_id,
+};
 use super::session::{RtpStream, Session};
-use super::transport::{self, Transport, UdpPair};
-use super::{Server, Target, auth};
+use super::{Server, Target, auth, setup, transport};
 use crate::camera::Camera;
-use crate::config;
-use crate::fault::{Fault, KeepAliveRefusal, OddSdp};
-use crate::media::{Track, VIDEO_CLOCK};
-use crate::rtp::VIDEO_PAYLOAD_TYPE;
+use crate::fault::Fault;
+use crate::media::Track;
 
 /// Largest request; no real one comes near.
 const MAX_MESSAGE: usize = 64 * 1024;
 /// Requests a client may send ahead of their answers.
 const MAX_PIPELINED: usize = 8;
-const METHODS: &str =
-    "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER, SET_PARAMETER";
 
 /// What a client sent.
 enum Incoming {
     Request(Request<Vec<u8>>),
     /// RTCP within the connection: a sign of life.
     Data,
-}
-
-/// How a connection ends.
-enum End {
-    Closed,
-    Reset,
 }
 
 /// Serves a connection to its end.
@@ -133,13 +120,6 @@ struct Connection {
     bound: watch::Sender<Option<Arc<Camera>>>,
     session: Option<Session>,
     last_sign_of_life: Instant,
-}
-
-/// What to do after a request.
-enum Outcome {
-    Answer(Response<Vec<u8>>),
-    Silence,
-    End(End),
 }
 
 impl Connection {
@@ -293,7 +273,7 @@ impl Connection {
         let Some(track) = Track::ALL.into_iter().find(wanted) else {
             return refuse(StatusCode::NotFound);
         };
-        let Some((payload_type, clock_rate)) = rtp_format(&feed, track) else {
+        let Some((payload_type, clock_rate)) = setup::rtp_format(&feed, track) else {
             return refuse(StatusCode::NotFound);
         };
         if self
@@ -306,81 +286,21 @@ impl Connection {
         let Ok(Some(offers)) = request.typed_header::<Transports>() else {
             return refuse(StatusCode::UnsupportedTransport);
         };
-        let Some((transport, parameters)) = self
-            .choose_transport(&offers, track, camera.config.transports)
-            .await
-        else {
+        let allowed = camera.config.transports;
+        let chosen = setup::choose(&offers, track, allowed, self.local, self.peer.ip()).await;
+        let Some((transport, parameters)) = chosen else {
             return refuse(StatusCode::UnsupportedTransport);
         };
         let stream = RtpStream::new(transport, payload_type, clock_rate);
-        let lower = if parameters.interleaved.is_some() {
-            RtpLowerTransport::Tcp
-        } else {
-            RtpLowerTransport::Udp
-        };
-        let parameters = RtpTransportParameters {
-            unicast: true,
-            ssrc: vec![stream.ssrc],
-            ..parameters
-        };
-        let chosen = RtpTransport {
-            profile: RtpProfile::Avp,
-            lower_transport: Some(lower),
-            params: parameters,
-        };
+        let header = setup::transport_header(parameters, stream.ssrc);
         let session = self
             .session
             .get_or_insert_with(|| Session::new(session_id(camera), camera.clone(), feed));
         session.set_up(track, stream);
         reply(request, StatusCode::Ok)
             .header(headers::SESSION, session_header(session))
-            .typed_header(&Transports::from(vec![headers::Transport::Rtp(chosen)]))
+            .typed_header(&header)
             .build(Vec::new())
-    }
-
-    /// The first of the client's offers this camera supports.
-    async fn choose_transport(
-        &self,
-        offers: &Transports,
-        track: Track,
-        allowed: config::Transports,
-    ) -> Option<(Transport, RtpTransportParameters)> {
-        for offer in offers.iter() {
-            let headers::Transport::Rtp(offer) = offer else {
-                continue;
-            };
-            if offer.params.multicast {
-                continue;
-            }
-            let tcp = offer.lower_transport == Some(RtpLowerTransport::Tcp);
-            match offer.params.client_port {
-                _ if tcp && allowed != config::Transports::Udp => {
-                    let fallback = 2 * track.index() as u8;
-                    let (rtp, rtcp) = offer.params.interleaved.unwrap_or((fallback, None));
-                    let rtcp = rtcp.unwrap_or_else(|| rtp.wrapping_add(1));
-                    let parameters = RtpTransportParameters {
-                        interleaved: Some((rtp, Some(rtcp))),
-                        ..Default::default()
-                    };
-                    return Some((Transport::Interleaved { rtp, rtcp }, parameters));
-                }
-                Some((rtp, rtcp)) if !tcp && allowed != config::Transports::Tcp => {
-                    let client = (rtp, rtcp.unwrap_or_else(|| rtp.wrapping_add(1)));
-                    let pair = UdpPair::connect(self.local, self.peer.ip(), client).await;
-                    let pair = pair
-                        .inspect_err(|error| tracing::warn!(%error, "no UDP ports for a client"))
-                        .ok()?;
-                    let parameters = RtpTransportParameters {
-                        client_port: Some((client.0, Some(client.1))),
-                        server_port: Some((pair.ports.0, Some(pair.ports.1))),
-                        ..Default::default()
-                    };
-                    return Some((Transport::Udp(pair), parameters));
-                }
-                _ => {}
-            }
-        }
-        None
     }
 
     fn play(&mut self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
@@ -438,63 +358,6 @@ impl Connection {
     }
 }
 
-fn describe(
-    request: &Request<Vec<u8>>,
-    camera: &Camera,
-    target: Option<&Target>,
-) -> Response<Vec<u8>> {
-    let feed = target.and_then(|target| camera.feed(target.rendition));
-    let (Some(feed), Some(url)) = (feed, request.request_uri()) else {
-        return reply(request, StatusCode::NotFound).build(Vec::new());
-    };
-    let odd = Oddities::of(&camera.faults);
-    let base = url.as_str().trim_end_matches('/');
-    let sdp = sdp::render(&feed.description(), base, &odd);
-    let response = reply(request, StatusCode::Ok).header(headers::CONTENT_TYPE, "application/sdp");
-    let response = match odd.variant {
-        Some(OddSdp::AbsoluteControl) => response,
-        _ => response.header(headers::CONTENT_BASE, format!("{base}/")),
-    };
-    response.build(sdp.into_bytes())
-}
-
-/// RTP payload type and clock rate of a track; `None` where the rendition has no such track.
-fn rtp_format(feed: &crate::source::Feed, track: Track) -> Option<(u8, u32)> {
-    match track {
-        Track::Video => Some((VIDEO_PAYLOAD_TYPE, VIDEO_CLOCK)),
-        Track::Audio => {
-            let description = feed.description();
-            let audio = description.audio.as_ref()?;
-            Some((sdp::audio_payload_type(audio.audio), audio.rate))
-        }
-    }
-}
-
-fn refused_keep_alive(request: &Request<Vec<u8>>, camera: &Camera) -> Option<Outcome> {
-    if !matches!(
-        request.method(),
-        Method::GetParameter | Method::SetParameter
-    ) {
-        return None;
-    }
-    let how = camera.faults.find(|fault| match fault {
-        Fault::RefuseKeepAlive { how } => Some(*how),
-        _ => None,
-    })?;
-    let refuse = |status| Outcome::Answer(reply(request, status).build(Vec::new()));
-    Some(match how {
-        KeepAliveRefusal::NotAllowed => refuse(StatusCode::MethodNotAllowed),
-        KeepAliveRefusal::NotUnderstood => refuse(StatusCode::ParameterNotUnderstood),
-        KeepAliveRefusal::WrongSequence => {
-            let mut response = reply(request, StatusCode::MethodNotAllowed).build(Vec::new());
-            response.insert_header(headers::CSEQ, "0");
-            Outcome::Answer(response)
-        }
-        KeepAliveRefusal::Silence => Outcome::Silence,
-        KeepAliveRefusal::Close => Outcome::End(End::Closed),
-    })
-}
-
 /// The session a request speaks of, if it is this connection's.
 fn matching<'a>(
     session: Option<&'a mut Session>,
@@ -503,39 +366,4 @@ fn matching<'a>(
     let given = request.header(&headers::SESSION)?.as_str();
     let id = given.split(';').next().unwrap_or_default().trim();
     session.filter(|session| session.id == id)
-}
-
-fn session_id(camera: &Camera) -> String {
-    let number: u64 = rand::random();
-    if is_odd_session(camera) {
-        format!("-{number:X}_$.{number:o}+")
-    } else {
-        format!("{number:016x}")
-    }
-}
-
-fn session_header(session: &Session) -> String {
-    let separator = if is_odd_session(&session.camera) {
-        "; timeout="
-    } else {
-        ";timeout="
-    };
-    format!(
-        "{}{separator}{}",
-        session.id, session.camera.config.session_timeout_s
-    )
-}
-
-fn is_odd_session(camera: &Camera) -> bool {
-    camera.faults.has(&Fault::OddSdp {
-        variant: OddSdp::OddSession,
-    })
-}
-
-fn reply(request: &Request<Vec<u8>>, status: StatusCode) -> ResponseBuilder {
-    let response = Response::builder(Version::V1_0, status).header(headers::SERVER, "camera-sim");
-    match request.header(&headers::CSEQ) {
-        Some(sequence) => response.header(headers::CSEQ, sequence.as_str()),
-        None => response,
-    }
 }

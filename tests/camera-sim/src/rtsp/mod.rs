@@ -4,8 +4,10 @@
 
 mod auth;
 mod connection;
+mod reply;
 mod sdp;
 mod session;
+mod setup;
 mod transport;
 
 use std::collections::HashMap;

@@ -439,11 +439,17 @@ async fn a_session_without_a_sign_of_life_ends_and_one_with_keep_alives_does_not
             .expect("an answer");
     }
     assert!(begun.elapsed() >= Duration::from_millis(900));
+    let how = KeepAliveRefusal::NotAllowed;
+    let refusal = Fault::RefuseKeepAlive { how };
+    world.camera.fault(refusal).expect("possible");
+    let begun = Instant::now();
+    while lively.ask(Method::GetParameter, &world.url).await.is_ok() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "a refused keep-alive keeps alive"
+        );
+    }
     silent.next_answer().await.expect_err("closed");
-    lively
-        .ask(Method::GetParameter, &world.url)
-        .await
-        .expect("still there");
     world.simulator.shutdown().await;
 }
 

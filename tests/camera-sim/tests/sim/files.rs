@@ -35,11 +35,11 @@ fn make(folder: &TempDir, name: &str, video: &[&str]) -> PathBuf {
     path
 }
 
-/// Plays a file at ten times the speed for more than two rounds and checks the seams.
+/// Plays a file at thirty times the speed for more than two rounds and checks the seams.
 async fn check(path: &Path, codec: Codec, frames_per_round: usize, ticks_per_frame: i64) {
     let clock = Arc::new(SimClock::accelerated(
         WallTime::from_secs(1_900_000_000),
-        10.0,
+        30.0,
     ));
     let config = SimulatorConfig {
         clock: Some(clock),

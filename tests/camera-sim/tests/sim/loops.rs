@@ -101,6 +101,23 @@ async fn loops_with_b_frames_have_no_seam() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_hour_passes_in_a_minute_without_a_lost_frame() {
+    let camera = CameraConfig {
+        fps: 25,
+        gop_frames: 50,
+        ..looped("cam1", 10)
+    };
+    let simulator = accelerated(camera, 60.0).await;
+    let url = simulator.url("cam1", Rendition::Main);
+    let mut client = Client::play(&url, &Options::default())
+        .await
+        .expect("plays");
+    client.frames(3 * 60 * 25).await.expect("three minutes");
+    assert_consecutive(&client.received.numbers());
+    simulator.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cameras_with_equal_loops_send_the_same_frames() {
     let config = SimulatorConfig::of((1..=3).map(|number| looped(&format!("cam{number}"), 1)));
     let simulator = Simulator::start(config).await.expect("starts");
