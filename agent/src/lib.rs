@@ -6,5 +6,6 @@ pub mod camera;
 pub mod config;
 pub mod identity;
 pub mod metrics;
+pub mod recorder;
 pub mod supervisor;
 pub mod uplink;

@@ -23,6 +23,14 @@ pub(super) fn relative_path(head: &SegmentHead, opened: WallTime) -> String {
     format!("{}/{date}/{}.mp4", head.camera, head.id)
 }
 
+/// A path as the index keeps it.
+pub(super) fn relative_to(directory: &Path, path: &Path) -> String {
+    path.strip_prefix(directory)
+        .unwrap_or(path)
+        .to_string_lossy()
+        .into_owned()
+}
+
 /// Which camera and segment a path made by [`relative_path`] names; `None` for anything else.
 pub(super) fn parse_path(path: &Path) -> Option<(CameraId, SegmentId)> {
     let mut parts = path.iter().rev();

@@ -102,6 +102,15 @@ impl Growing {
         self.announce();
     }
 
+    /// Only the first `count` fragments are in the file after all.
+    pub(super) fn truncate(&self, id: SegmentId, count: usize) {
+        self.with(|state| {
+            if let Some(segment) = state.segments.get_mut(&id) {
+                segment.fragments.truncate(count);
+            }
+        });
+    }
+
     /// Its row and record are durable, or it held nothing.
     pub(super) fn remove(&self, id: SegmentId) {
         self.with(|state| state.segments.remove(&id));
@@ -113,6 +122,17 @@ impl Growing {
 
     pub(super) fn snapshot(&self) -> Vec<OpenSegment> {
         self.with(|state| state.segments.values().cloned().collect())
+    }
+
+    /// Bytes of each open segment.
+    pub(super) fn snapshot_sizes(&self) -> Vec<u64> {
+        self.with(|state| {
+            state
+                .segments
+                .values()
+                .map(OpenSegment::reported_bytes)
+                .collect()
+        })
     }
 
     /// What the holder of `cursor` has not been told yet; it counts as told from now on.

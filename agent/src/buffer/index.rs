@@ -9,6 +9,7 @@
 pub(super) mod ledger;
 mod packed;
 pub(super) mod segments;
+pub(super) mod state;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,6 +55,8 @@ pub enum IndexError {
         doing: &'static str,
         source: rusqlite::Error,
     },
+    #[error("the index {} does not hold together", path.display())]
+    Distrusted { path: PathBuf },
     #[error("the index failed while {doing}: {source}")]
     Sql {
         doing: &'static str,
@@ -79,7 +82,7 @@ impl IndexError {
     /// Whether only making the index anew can help.
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::Damaged { .. } => true,
+            Self::Damaged { .. } | Self::Distrusted { .. } => true,
             Self::Open { source, .. } => is_damage(source),
             _ => false,
         }
@@ -99,6 +102,14 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 pub(crate) struct Pending<T>(oneshot::Receiver<Result<T, IndexError>>);
 
 impl<T> Pending<T> {
+    /// An answer that is there already.
+    pub(crate) fn ready(answer: Result<T, IndexError>) -> Self {
+        let (reply, pending) = oneshot::channel();
+        // The receiver is right here.
+        let _ = reply.send(answer);
+        Self(pending)
+    }
+
     pub(crate) async fn wait(self) -> Result<T, IndexError> {
         self.0.await.unwrap_or(Err(IndexError::Closed))
     }
@@ -224,12 +235,10 @@ impl Index {
             })
         });
         if let Err(error) = self.queue.try_send(kind(work)) {
-            let (reply, pending) = oneshot::channel();
-            let _ = reply.send(Err(match error {
+            return Pending::ready(Err(match error {
                 TrySendError::Full(_) => IndexError::Busy,
                 TrySendError::Disconnected(_) => IndexError::Closed,
             }));
-            return Pending(pending);
         }
         Pending(pending)
     }

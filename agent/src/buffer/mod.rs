@@ -7,20 +7,29 @@
 //! [`crate::recorder`]; what is sent when belongs to the uplink. See `design/storage.md`.
 
 mod files;
+pub(crate) mod gaps;
 mod growing;
 mod index;
+mod janitor;
+mod opening;
 mod outbox;
+mod reconcile;
 mod recording;
+mod recovery;
+pub mod retention;
 mod sending;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use shared::clock::Clock;
-use shared::id::CameraId;
+use shared::id::{CameraId, SegmentId};
 use shared::segment::{Signature, StreamKind};
 use shared::time::{TimeRange, WallTime};
 use shared::timeline::{Coverage, Facts, Place};
@@ -32,11 +41,17 @@ pub use growing::{GrowthCursor, OpenSegment};
 pub use index::IndexError;
 pub use index::ledger::StreamHistory;
 pub use index::segments::{Holding, Totals};
+pub use reconcile::Reconciliation;
+pub use recovery::RecoveryReport;
 pub use sending::{Candidate, News, Priority, ReadError};
 
 use crate::config::Schedule;
 use growing::Growing;
-use index::{Index, ledger, segments};
+pub(crate) use index::Pending;
+use index::{Index, ledger, segments, state};
+use janitor::Call;
+pub(crate) use recording::Verified;
+use recovery::PreviousEnding;
 
 /// Signs a segment's statement with the agent's key.
 pub type Sign = Arc<dyn Fn(&[u8]) -> Signature + Send + Sync>;
@@ -120,6 +135,39 @@ struct Inner {
     growing: Growing,
     policies: RwLock<Policies>,
     status: watch::Sender<BufferStatus>,
+    reconciliation: watch::Sender<Reconciliation>,
+    /// Segments of this run of the agent, until files and rows have been compared.
+    made_now: Mutex<Option<HashSet<SegmentId>>>,
+    /// When this run began.
+    started: WallTime,
+    previous_ending: PreviousEnding,
+    janitor: SyncSender<Call>,
+    /// Since the start.
+    recorded_bytes: AtomicU64,
+    uploaded_bytes: AtomicU64,
+    /// Held as long as the buffer is.
+    _lock: File,
+}
+
+impl Inner {
+    fn policies(&self) -> Policies {
+        self.policies
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn made(&self) -> MutexGuard<'_, Option<HashSet<SegmentId>>> {
+        self.made_now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn was_made_now(&self, id: SegmentId) -> bool {
+        self.made().as_ref().is_some_and(|made| made.contains(&id))
+    }
+
+    fn forget_made(&self) {
+        *self.made() = None;
+    }
 }
 
 impl std::fmt::Debug for Buffer {
@@ -128,52 +176,31 @@ impl std::fmt::Debug for Buffer {
     }
 }
 
-/// What was found and settled when the buffer was opened.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct RecoveryReport {
-    /// Segments that were open when the agent ended and are closed and signed now.
-    pub recovered: u32,
-    /// Bytes cut off because they were not a whole fragment.
-    pub cut_bytes: u64,
-    /// Segments that held nothing readable.
-    pub discarded: u32,
-}
-
 impl Buffer {
-    /// Opens the buffer, and settles what the end of the last run left behind. Blocks.
+    /// The agent stops in an orderly way. To be called last, when everything has been written.
     ///
     /// # Errors
-    /// A directory or the index cannot be used.
-    pub fn open(
-        config: BufferConfig,
-        clock: Arc<dyn Clock>,
-        sign: Sign,
-    ) -> Result<(Self, RecoveryReport), BufferError> {
-        for directory in config
+    /// The index failed; the next start takes it for a crash.
+    pub async fn close(&self) -> Result<(), IndexError> {
+        let now = self.inner.clock.wall();
+        self.inner
             .index
-            .parent()
-            .into_iter()
-            .chain([config.segments.as_path()])
-        {
-            std::fs::create_dir_all(directory).map_err(|source| BufferError::Directory {
-                path: directory.to_owned(),
-                source,
-            })?;
-        }
-        let index = Index::open(&config.index, clock.wall())?;
-        let inner = Inner {
-            config,
-            clock,
-            sign,
-            index,
-            growing: Growing::new(),
-            policies: RwLock::default(),
-            status: watch::Sender::new(BufferStatus::default()),
-        };
-        let buffer = Self {
-            inner: Arc::new(inner),
-        };
-        Ok((buffer, RecoveryReport::default()))
+            .write_now("noting the stop", move |connection| {
+                state::stop(connection, now)
+            })
+            .wait()
+            .await
+    }
+
+    /// What comparing files and rows has found; runs in the background after every start.
+    pub fn reconciliation(&self) -> watch::Receiver<Reconciliation> {
+        self.inner.reconciliation.subscribe()
+    }
+
+    /// Recording has no space: retention looks at once.
+    pub(crate) fn request_space(&self) {
+        // Full means that it has been asked already.
+        let _ = self.inner.janitor.try_send(Call::Space);
     }
 
     /// Makes the stream known from `since` on, and tells how far it was accounted for before this
@@ -211,11 +238,7 @@ impl Buffer {
     }
 
     pub fn policies(&self) -> Policies {
-        self.inner
-            .policies
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.inner.policies()
     }
 
     /// Keeps (or no longer keeps) as evidence what touches `range`; how many segments that changed.

@@ -2,23 +2,50 @@
 //! answers of the index are polled by the caller.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use shared::id::SegmentId;
-use shared::segment::{FragmentMeta, SegmentHead, SegmentMeta};
-use shared::time::WallTime;
-use shared::timeline::LedgerEntry;
+use shared::segment::{FragmentMeta, SegmentHead};
+use shared::time::{TimeRange, WallTime};
+use shared::timeline::{LedgerEntry, Reason};
 
-use super::index::{Pending, ledger, segments};
-use super::{Buffer, files};
+use super::index::{IndexError, Pending, ledger, segments};
+use super::{Buffer, Limits, files, recovery};
+
+/// What could be read again of a segment whose disk had failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verified {
+    /// Of init part and whole fragments.
+    pub(crate) bytes: u64,
+    /// What its lost fragments covered.
+    pub(crate) lost: Option<TimeRange>,
+}
 
 impl Buffer {
-    /// Where the file of a new segment goes. Its row follows by itself; nobody waits for it.
-    pub(crate) fn open_segment(&self, head: &SegmentHead) -> PathBuf {
+    /// The storage directory.
+    pub fn segments_directory(&self) -> &Path {
+        &self.inner.config.segments
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.inner.config.limits
+    }
+
+    /// Where the file of a new segment goes.
+    pub(crate) fn segment_path(&self, head: &SegmentHead) -> PathBuf {
+        if let Some(made) = self.inner.made().as_mut() {
+            made.insert(head.id);
+        }
         let relative = files::relative_path(head, self.inner.clock.wall());
-        let path = self.inner.config.segments.join(&relative);
-        self.inner.growing.open(head.clone(), path.clone());
+        self.inner.config.segments.join(relative)
+    }
+
+    /// The file exists and begins with a whole fragment. The row follows by itself; nobody waits
+    /// for it, because the next start also finds files without a row.
+    pub(crate) fn segment_opened(&self, head: &SegmentHead, path: &Path) {
+        self.inner.growing.open(head.clone(), path.to_owned());
+        let relative = self.inner.relative(path);
         let head = head.clone();
-        // Without its row the file is found by walking the directory at the next start.
         drop(
             self.inner
                 .index
@@ -26,7 +53,6 @@ impl Buffer {
                     segments::insert_open(connection, &head, &relative)
                 }),
         );
-        path
     }
 
     /// The fragment is in the file, and the stream is accounted for up to `explained_until`.
@@ -36,44 +62,51 @@ impl Buffer {
         fragment: FragmentMeta,
         explained_until: WallTime,
     ) {
+        self.inner
+            .recorded_bytes
+            .fetch_add(u64::from(fragment.length), Ordering::Relaxed);
         self.inner.growing.add(segment, fragment, explained_until);
+    }
+
+    /// Reads an open segment again after the disk failed, and forgets the fragments that are not
+    /// there as they were written.
+    pub(crate) fn verify_open_segment(&self, segment: SegmentId) -> Verified {
+        let Some(open) = self.inner.growing.get(segment) else {
+            return Verified {
+                bytes: 0,
+                lost: None,
+            };
+        };
+        let whole = recovery::whole_fragments(&open.path, &open.fragments);
+        let lost = open.fragments.get(whole..).and_then(|lost| {
+            let start = lost.first()?.wall_start;
+            let end = lost.last()?.wall_range().end();
+            Some(TimeRange::starting_at(
+                start,
+                end.saturating_duration_since(start),
+            ))
+        });
+        self.inner.growing.truncate(segment, whole);
+        let kept = open.fragments.get(..whole).and_then(<[_]>::last);
+        Verified {
+            bytes: kept.map_or(u64::from(open.head.init_length), FragmentMeta::end_offset),
+            lost,
+        }
     }
 
     /// Closes a segment whose bytes are on stable storage: signs it, completes its row and queues
     /// its record. The answer comes when that is durable too.
-    pub(crate) fn close_segment(
-        &self,
-        head: SegmentHead,
-        size: u64,
-        fragments: Vec<FragmentMeta>,
-    ) -> Pending<()> {
-        let root = shared::segment::fragment_root(&fragments);
-        let signature = (self.inner.sign)(&shared::segment::statement(&head, size, &root));
-        let meta = SegmentMeta {
-            head,
-            size,
-            fragments,
-            root,
-            signature,
+    pub(crate) fn close_segment(&self, segment: SegmentId, size: u64) -> Pending<()> {
+        let Some(open) = self.inner.growing.get(segment) else {
+            return Pending::ready(Err(IndexError::Closed));
         };
-        let path = self
-            .inner
-            .growing
-            .get(meta.head.id)
-            .and_then(|open| self.relative(&open.path))
-            .unwrap_or_else(|| files::relative_path(&meta.head, self.inner.clock.wall()));
+        let path = self.inner.relative(&open.path);
+        let meta = recovery::signed(&self.inner.sign, open.head, size, open.fragments);
         self.inner
             .index
             .write("closing a segment", move |connection| {
                 segments::close(connection, &meta, &path)
             })
-    }
-
-    fn relative(&self, path: &Path) -> Option<String> {
-        path.strip_prefix(&self.inner.config.segments)
-            .ok()?
-            .to_str()
-            .map(str::to_owned)
     }
 
     /// The row of a closed segment is durable; it no longer counts as growing.
@@ -82,11 +115,16 @@ impl Buffer {
         self.inner.growing.announce();
     }
 
-    /// Writes a gap or its correction. The answer comes when it is durable.
-    pub(crate) fn record_gap(&self, entry: LedgerEntry) -> Pending<()> {
+    /// A gap exists that is not durable yet: nothing after its beginning counts as explained.
+    pub(crate) fn gap_begun(&self, entry: &LedgerEntry) {
         self.inner
             .growing
             .gap_begun(entry.camera, entry.stream, entry.id, entry.range.start());
+    }
+
+    /// Writes a gap or its correction. The answer comes when it is durable.
+    pub(crate) fn write_gap(&self, entry: &LedgerEntry) -> Pending<()> {
+        let entry = entry.clone();
         self.inner
             .index
             .write("recording a gap", move |connection| {
@@ -94,10 +132,29 @@ impl Buffer {
             })
     }
 
-    /// The gap of [`Buffer::record_gap`] is durable.
+    /// The newest version of a gap is durable.
     pub(crate) fn gap_settled(&self, entry: &LedgerEntry) {
         self.inner
             .growing
             .gap_written(entry.camera, entry.stream, entry.id, entry.range.end());
+    }
+
+    /// Why nothing is recorded of a stream between `explained_until` and its recorder's first word.
+    pub(crate) fn reason_before(&self, explained_until: WallTime) -> (Reason, Option<String>) {
+        if explained_until >= self.inner.started {
+            // Recorded or new since this start: its task was made anew.
+            return (Reason::OperatorRestart, None);
+        }
+        let ending = &self.inner.previous_ending;
+        (ending.reason, ending.detail.clone())
+    }
+
+    /// Whether recording suffers, and from what.
+    pub(crate) fn set_fault(&self, fault: Option<Reason>) {
+        self.inner.status.send_if_modified(|status| {
+            let changed = status.fault != fault;
+            status.fault = fault;
+            changed
+        });
     }
 }

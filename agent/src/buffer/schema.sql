@@ -14,9 +14,8 @@ create table state (
     -- `/proc/sys/kernel/random/boot_id` of the host while the agent last ran: another one at the
     -- next start means that the host went down.
     host_boot text not null default '',
-    -- When the agent last started, and when it was last seen running.
+    -- When the agent last started; 0 before its first start.
     started_us integer not null default 0,
-    alive_us integer not null default 0,
     -- When the agent was last stopped in an orderly way; null while it runs and after a crash.
     stopped_us integer,
     -- 1 while rows are still being made again from the files after an index was lost.

@@ -66,6 +66,26 @@ pub(crate) fn history(
         .optional()
 }
 
+/// Remembers how far the stream was accounted for, before what proves it goes.
+pub(super) fn explained(
+    connection: &Connection,
+    camera: CameraId,
+    stream: StreamKind,
+    until: WallTime,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "update stream set explained_us = max(explained_us, ?3)
+             where camera = ?1 and stream = ?2",
+        )?
+        .execute(params![
+            camera.as_bytes(),
+            stream_code(stream),
+            until.as_micros()
+        ])?;
+    Ok(())
+}
+
 /// Every known stream and since when it is known.
 pub(crate) fn streams(
     connection: &Connection,
@@ -153,6 +173,12 @@ pub(crate) fn gaps(
 /// Forgets acknowledged gaps and events that ended before `before`.
 pub(crate) fn forget_before(connection: &Connection, before: WallTime) -> rusqlite::Result<usize> {
     connection.execute("delete from event where end_us < ?1", [before.as_micros()])?;
+    connection.execute(
+        "update stream set explained_us = max(explained_us, coalesce((
+             select max(end_us) from gap where gap.camera = stream.camera
+             and gap.stream = stream.stream and end_us < ?1), 0))",
+        [before.as_micros()],
+    )?;
     connection.execute(
         "delete from gap where end_us < ?1
          and record_seq <= (select acknowledged_seq from state)",

@@ -3,12 +3,12 @@
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use shared::hash::Sha256;
-use shared::id::{CameraId, SegmentId};
+use shared::id::{CameraId, LedgerId, SegmentId};
 use shared::segment::{SegmentHead, SegmentMeta, Signature, StreamKind};
 use shared::time::{TimeRange, WallTime};
-use shared::timeline::Reason;
+use shared::timeline::{LedgerEntry, Reason};
 
-use super::packed;
+use super::{ledger, packed};
 use crate::buffer::outbox;
 
 /// What planning needs to know of a closed segment.
@@ -34,6 +34,18 @@ pub(crate) struct Unfinished {
     pub(crate) path: String,
     /// Set when it was about to be deleted.
     pub(crate) eviction: Option<Reason>,
+}
+
+/// A row and its file.
+#[derive(Clone, Debug)]
+pub(crate) struct Located {
+    pub(crate) id: SegmentId,
+    pub(crate) camera: CameraId,
+    pub(crate) stream: StreamKind,
+    pub(crate) path: String,
+    pub(crate) closed: bool,
+    /// Of the file; `None` while open.
+    pub(crate) size: Option<u64>,
 }
 
 pub(crate) fn stream_code(stream: StreamKind) -> i64 {
@@ -210,12 +222,55 @@ pub(crate) fn begin_eviction(
     Ok(())
 }
 
-/// The file is gone: the row goes, and the coordinator is told.
+/// Where the files of these segments are; `None` for one that is not in the index.
+pub(crate) fn paths(
+    connection: &Connection,
+    evictions: &[(SegmentId, Reason)],
+) -> rusqlite::Result<Vec<Option<String>>> {
+    let mut statement = connection.prepare_cached("select path from segment where id = ?1")?;
+    evictions
+        .iter()
+        .map(|(id, _)| {
+            statement
+                .query_row([id.as_bytes()], |row| row.get("path"))
+                .optional()
+        })
+        .collect()
+}
+
+/// The file is gone: the row goes, and the coordinator is told. Where it was the only copy, the
+/// ledger says why it is missing.
 pub(crate) fn finish_eviction(
     connection: &Connection,
     id: SegmentId,
+    reason: Reason,
     now: WallTime,
 ) -> rusqlite::Result<()> {
+    let gone: Option<(CameraId, StreamKind, TimeRange, bool)> = connection
+        .prepare_cached(
+            "select camera, stream, start_us, end_us, uploaded_us from segment
+             where id = ?1 and state <> 0",
+        )?
+        .query_row([id.as_bytes()], |row| {
+            let uploaded = row.get::<_, Option<i64>>("uploaded_us")?.is_some();
+            Ok((camera_of(row)?, stream_of(row)?, range(row)?, uploaded))
+        })
+        .optional()?;
+    let Some((camera, stream, range, uploaded)) = gone else {
+        return Ok(());
+    };
+    if !uploaded {
+        let entry = LedgerEntry {
+            id: LedgerId::new(now),
+            camera,
+            stream,
+            range,
+            reason,
+            detail: Some(format!("segment {id}")),
+        };
+        ledger::record_gap(connection, &entry)?;
+    }
+    ledger::explained(connection, camera, stream, range.end())?;
     outbox::push_evicted(connection, id, now)?;
     delete_row(connection, id)
 }
@@ -353,43 +408,71 @@ pub(crate) fn next_to_evict(
     )
 }
 
-/// Closed segments of a camera that ended before `before`, oldest first.
+/// Closed segments of a camera that ended before `before` and are not evidence, oldest first; what
+/// was not uploaded only on demand.
 pub(crate) fn ended_before(
     connection: &Connection,
     camera: CameraId,
     before: WallTime,
+    unsent_too: bool,
     limit: usize,
 ) -> rusqlite::Result<Vec<Holding>> {
     holdings(
         connection,
-        "where state = 1 and camera = ?1 and stream in (0, 1) and end_us < ?2
-         order by end_us limit ?3",
+        "where state = 1 and camera = ?1 and stream in (0, 1) and end_us < ?2 and locked = 0
+         and (?3 or uploaded_us is not null) order by end_us limit ?4",
         params![
             camera.as_bytes(),
             before.as_micros(),
+            unsent_too,
             i64::try_from(limit).unwrap_or(i64::MAX)
         ],
     )
 }
 
-/// Closed segments, oldest first, from those ending after `after` on.
-pub(crate) fn all_after(
+/// Where every segment of the index is and how many bytes its row claims, in order of the ids;
+/// `after` is the last one of the page before.
+pub(crate) fn page(
     connection: &Connection,
-    camera: CameraId,
-    stream: StreamKind,
-    after: WallTime,
+    after: Option<SegmentId>,
     limit: usize,
-) -> rusqlite::Result<Vec<Holding>> {
-    holdings(
-        connection,
-        "where state = 1 and camera = ?1 and stream = ?2 and end_us > ?3 order by end_us limit ?4",
-        params![
-            camera.as_bytes(),
-            stream_code(stream),
-            after.as_micros(),
-            i64::try_from(limit).unwrap_or(i64::MAX)
-        ],
-    )
+) -> rusqlite::Result<Vec<Located>> {
+    let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+    connection
+        .prepare_cached(
+            "select id, camera, stream, path, state, size_bytes from segment where id > ?1
+             order by id limit ?2",
+        )?
+        .query_map(
+            params![after, i64::try_from(limit).unwrap_or(i64::MAX)],
+            located,
+        )?
+        .collect()
+}
+
+/// The segments that were closed last, newest first.
+pub(crate) fn closed_last(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Located>> {
+    connection
+        .prepare_cached(
+            "select id, camera, stream, path, state, size_bytes from segment
+             where state = 1 order by end_us desc limit ?1",
+        )?
+        .query_map([i64::try_from(limit).unwrap_or(i64::MAX)], located)?
+        .collect()
+}
+
+fn located(row: &Row<'_>) -> rusqlite::Result<Located> {
+    let state: i64 = row.get("state")?;
+    Ok(Located {
+        id: id_of(row)?,
+        camera: camera_of(row)?,
+        stream: stream_of(row)?,
+        path: row.get("path")?,
+        closed: state == 1,
+        size: row
+            .get::<_, Option<i64>>("size_bytes")?
+            .and_then(|bytes| u64::try_from(bytes).ok()),
+    })
 }
 
 /// Acknowledged segments of a camera whose bytes have not been uploaded, oldest first; with

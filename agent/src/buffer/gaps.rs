@@ -1,0 +1,453 @@
+//! The gap ledger of one stream: from what was recorded and what was said about the rest to entries
+//! that leave no instant unexplained. Pure.
+//!
+//! A ledger looks at time from its `explained_until` on; everything before is in a segment or an
+//! entry already. So wall time that runs twice (a host clock set back) is explained by its first
+//! passage, and a stretch that never happened (a clock set forward) is an ordinary gap. Who finds
+//! out why something is missing is the recorder's [intake](crate::recorder); where entries go is
+//! the [index](super::index)'s business.
+
+use std::time::Duration;
+
+use shared::id::{CameraId, LedgerId};
+use shared::segment::StreamKind;
+use shared::time::{TimeRange, WallTime};
+use shared::timeline::{LedgerEntry, Reason};
+
+/// Between two fragments of which nobody said that something is missing between them: rounding of
+/// durations and the slewing of wall time, not lost pictures.
+const ROUNDING: Duration = Duration::from_millis(100);
+/// A gap is reported for the first time when it has lasted so long; most are over before.
+const FIRST_REPORT: Duration = Duration::from_secs(1);
+/// Then it is reported again when it has grown by a tenth, but not more often than this
+const MIN_GROWTH: Duration = Duration::from_secs(5);
+/// and not less often than this, which is how far the centre's picture of it lags behind.
+const MAX_GROWTH: Duration = Duration::from_secs(60);
+
+/// A gap whose end is not known yet.
+#[derive(Clone, Debug)]
+struct OpenGap {
+    id: LedgerId,
+    start: WallTime,
+    reason: Reason,
+    detail: Option<String>,
+    /// The latest that much is not counted as missing yet.
+    hold: Duration,
+    /// End of the entry as it was written last; `None` before the first.
+    written_until: Option<WallTime>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    camera: CameraId,
+    stream: StreamKind,
+    /// Where the open gap begins, or what was recorded ends.
+    explained_until: WallTime,
+    gap: Option<OpenGap>,
+}
+
+impl Ledger {
+    /// Begins with a gap, from `explained_until` on, for `reason`: nothing has been recorded since
+    /// then.
+    pub(crate) fn new(
+        camera: CameraId,
+        stream: StreamKind,
+        explained_until: WallTime,
+        reason: Reason,
+        detail: Option<String>,
+        now: WallTime,
+    ) -> Self {
+        let mut ledger = Self {
+            camera,
+            stream,
+            explained_until,
+            gap: None,
+        };
+        ledger.open(explained_until, reason, detail, Duration::ZERO, now);
+        ledger
+    }
+
+    /// Why nothing is being recorded; `None` while something is.
+    pub(crate) fn missing_because(&self) -> Option<Reason> {
+        self.gap.as_ref().map(|gap| gap.reason)
+    }
+
+    /// Everything before is recorded or in an entry.
+    pub(crate) fn explained_until(&self) -> WallTime {
+        match &self.gap {
+            Some(gap) => gap.written_until.unwrap_or(gap.start),
+            None => self.explained_until,
+        }
+    }
+
+    /// From `from` on there is no recording. A gap that is already open ends there and another one
+    /// begins; where it cannot (`from` lies before it), it was for this reason all the time.
+    pub(crate) fn missing(
+        &mut self,
+        from: WallTime,
+        reason: Reason,
+        detail: Option<String>,
+        hold: Duration,
+        now: WallTime,
+    ) -> Vec<LedgerEntry> {
+        let Some(gap) = &mut self.gap else {
+            self.open(from, reason, detail, hold, now);
+            return Vec::new();
+        };
+        gap.hold = hold;
+        if gap.reason == reason {
+            gap.detail = detail.or(gap.detail.take());
+            return Vec::new();
+        }
+        if from <= gap.start {
+            gap.reason = reason;
+            gap.detail = detail;
+            let written = gap.written_until;
+            let corrected = written.and_then(|until| self.entry_until(until));
+            return corrected.into_iter().collect();
+        }
+        let ended = self.close(from);
+        self.open(from, reason, detail, hold, now);
+        ended
+    }
+
+    /// A fragment is in its file.
+    pub(crate) fn recorded(&mut self, range: TimeRange, now: WallTime) -> Vec<LedgerEntry> {
+        if range.end() <= self.explained_until {
+            return Vec::new();
+        }
+        let mut entries = Vec::new();
+        if self.gap.is_none() && range.start() > self.explained_until + ROUNDING {
+            let detail = "pictures are missing and nothing said why".to_owned();
+            let from = self.explained_until;
+            self.open(
+                from,
+                Reason::HostOverloaded,
+                Some(detail),
+                Duration::ZERO,
+                now,
+            );
+        }
+        entries.extend(self.close(range.start()));
+        self.explained_until = range.end();
+        entries
+    }
+
+    /// The open gap, as far as it has grown, if that is worth writing down.
+    pub(crate) fn tick(&mut self, now: WallTime) -> Option<LedgerEntry> {
+        let gap = self.gap.as_ref()?;
+        let until = now - gap.hold;
+        let due = match gap.written_until {
+            None => gap.start + FIRST_REPORT,
+            Some(written) => {
+                let age = written.saturating_duration_since(gap.start);
+                written + (age / 10).clamp(MIN_GROWTH, MAX_GROWTH)
+            }
+        };
+        if until < due {
+            return None;
+        }
+        self.entry_until(until)
+    }
+
+    /// The open gap up to now, for the last word before the agent stops.
+    pub(crate) fn settle(&mut self, now: WallTime) -> Option<LedgerEntry> {
+        let gap = self.gap.as_ref()?;
+        let until = now - gap.hold;
+        if until <= gap.written_until.unwrap_or(gap.start) {
+            return None;
+        }
+        self.entry_until(until)
+    }
+
+    fn open(
+        &mut self,
+        from: WallTime,
+        reason: Reason,
+        detail: Option<String>,
+        hold: Duration,
+        now: WallTime,
+    ) {
+        self.gap = Some(OpenGap {
+            id: LedgerId::new(now),
+            start: from.max(self.explained_until),
+            reason,
+            detail,
+            hold,
+            written_until: None,
+        });
+    }
+
+    /// Ends the open gap at `end`. One of no length is not worth an entry, unless it has been
+    /// written as longer.
+    fn close(&mut self, end: WallTime) -> Vec<LedgerEntry> {
+        let Some(gap) = &self.gap else {
+            return Vec::new();
+        };
+        let end = end.max(gap.start);
+        let entry = if end > gap.start || gap.written_until.is_some() {
+            self.entry_until(end)
+        } else {
+            None
+        };
+        self.gap = None;
+        self.explained_until = end;
+        entry.into_iter().collect()
+    }
+
+    fn entry_until(&mut self, end: WallTime) -> Option<LedgerEntry> {
+        let (camera, stream) = (self.camera, self.stream);
+        let gap = self.gap.as_mut()?;
+        let range = TimeRange::new(gap.start, end).ok()?;
+        gap.written_until = Some(end);
+        Some(LedgerEntry {
+            id: gap.id,
+            camera,
+            stream,
+            range,
+            reason: gap.reason,
+            detail: gap.detail.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+    use shared::timeline::{self, Coverage, Facts, Place, State};
+
+    use super::*;
+
+    fn at(millis: i64) -> WallTime {
+        WallTime::from_millis(1_000_000_000 + millis)
+    }
+
+    fn range(start: i64, end: i64) -> TimeRange {
+        TimeRange::new(at(start), at(end)).unwrap()
+    }
+
+    fn ledger() -> Ledger {
+        let camera = CameraId::new(at(0));
+        Ledger::new(
+            camera,
+            StreamKind::Main,
+            at(0),
+            Reason::AgentStopped,
+            None,
+            at(0),
+        )
+    }
+
+    fn spans(entries: &[LedgerEntry]) -> Vec<(TimeRange, Reason)> {
+        entries
+            .iter()
+            .map(|entry| (entry.range, entry.reason))
+            .collect()
+    }
+
+    #[test]
+    fn the_start_an_outage_and_a_change_of_its_reason_are_entries_that_touch() {
+        let mut ledger = ledger();
+        assert_eq!(
+            spans(&ledger.missing(
+                at(500),
+                Reason::CameraUnreachable,
+                None,
+                Duration::ZERO,
+                at(600)
+            )),
+            [(range(0, 500), Reason::AgentStopped)]
+        );
+        assert_eq!(
+            spans(&ledger.recorded(range(2_000, 3_000), at(3_000))),
+            [(range(500, 2_000), Reason::CameraUnreachable)]
+        );
+        assert!(ledger.recorded(range(3_001, 4_000), at(4_000)).is_empty());
+        assert!(
+            ledger
+                .missing(
+                    at(4_000),
+                    Reason::CameraDisconnected,
+                    None,
+                    Duration::ZERO,
+                    at(4_000)
+                )
+                .is_empty()
+        );
+        // The disconnection turns out to be a host that cannot be reached.
+        assert!(
+            ledger
+                .missing(
+                    at(4_000),
+                    Reason::CameraUnreachable,
+                    None,
+                    Duration::ZERO,
+                    at(4_100)
+                )
+                .is_empty()
+        );
+        assert_eq!(
+            spans(&ledger.recorded(range(9_000, 9_500), at(9_500))),
+            [(range(4_000, 9_000), Reason::CameraUnreachable)]
+        );
+    }
+
+    #[test]
+    fn a_long_gap_is_written_while_it_grows_under_one_id_and_less_and_less_often() {
+        let mut ledger = ledger();
+        let mut entries = Vec::new();
+        for second in 0..3_600 {
+            entries.extend(ledger.tick(at(second * 1_000)));
+        }
+        assert!((60..200).contains(&entries.len()), "{}", entries.len());
+        assert!(entries.iter().all(|entry| entry.id == entries[0].id));
+        let last = entries.last().unwrap().range;
+        assert!(at(3_600_000).saturating_duration_since(last.end()) <= MAX_GROWTH);
+        // Pictures that had been held begin before what was written last: the entry shrinks.
+        let shrunk = ledger.recorded(range(3_000_000, 3_001_000), at(3_600_000));
+        assert_eq!(
+            spans(&shrunk),
+            [(range(0, 3_000_000), Reason::AgentStopped)]
+        );
+        assert_eq!(shrunk[0].id, entries[0].id);
+    }
+
+    #[test]
+    fn what_is_held_is_not_written_as_missing() {
+        let mut ledger = ledger();
+        let _ = ledger.missing(at(0), Reason::NoEvent, None, Duration::from_secs(10), at(0));
+        assert_eq!(ledger.tick(at(10_500)), None);
+        assert_eq!(ledger.tick(at(11_000)).unwrap().range, range(0, 1_000));
+        assert_eq!(ledger.settle(at(13_000)).unwrap().range, range(0, 3_000));
+    }
+
+    #[test]
+    fn a_clock_set_back_explains_nothing_twice_and_a_clock_set_forward_is_a_gap() {
+        let mut ledger = ledger();
+        let _ = ledger.recorded(range(0, 3_600_000), at(3_600_000));
+        let _ = ledger.missing(
+            at(3_600_000),
+            Reason::HostClockStepped,
+            None,
+            Duration::ZERO,
+            at(0),
+        );
+        assert_eq!(ledger.tick(at(1_000)), None);
+        assert!(ledger.recorded(range(1_000, 2_000), at(2_000)).is_empty());
+        assert!(
+            ledger
+                .missing(
+                    at(2_000),
+                    Reason::PacketsLost,
+                    None,
+                    Duration::ZERO,
+                    at(2_000)
+                )
+                .is_empty()
+        );
+        assert!(
+            ledger
+                .recorded(range(3_599_000, 3_601_000), at(3_601_000))
+                .is_empty()
+        );
+        let _ = ledger.missing(
+            at(3_601_000),
+            Reason::HostClockStepped,
+            None,
+            Duration::ZERO,
+            at(7_200_000),
+        );
+        assert_eq!(
+            spans(&ledger.recorded(range(7_200_000, 7_201_000), at(7_201_000))),
+            [(range(3_601_000, 7_200_000), Reason::HostClockStepped)]
+        );
+    }
+
+    #[test]
+    fn rounding_is_bridged_and_a_silent_hole_is_not() {
+        let mut ledger = ledger();
+        let _ = ledger.recorded(range(0, 1_000), at(1_000));
+        assert!(ledger.recorded(range(1_090, 2_000), at(2_000)).is_empty());
+        let entries = ledger.recorded(range(2_500, 3_000), at(3_000));
+        assert_eq!(
+            spans(&entries),
+            [(range(2_000, 2_500), Reason::HostOverloaded)]
+        );
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Record {
+            after: i64,
+            lasting: i64,
+        },
+        Miss {
+            back: i64,
+            reason: Reason,
+            hold: u64,
+        },
+        Wait {
+            millis: i64,
+        },
+        StepBack {
+            millis: i64,
+        },
+    }
+
+    fn any_step() -> impl Strategy<Value = Step> {
+        let reason = prop_oneof![
+            Just(Reason::CameraUnreachable),
+            Just(Reason::DiskFull),
+            Just(Reason::NoEvent)
+        ];
+        prop_oneof![
+            6 => (0_i64..90, 1_i64..1_000).prop_map(|(after, lasting)| Step::Record { after, lasting }),
+            2 => (0_i64..3_000, reason, 0_u64..3_000).prop_map(|(back, reason, hold)| Step::Miss { back, reason, hold }),
+            3 => (1_i64..20_000).prop_map(|millis| Step::Wait { millis }),
+            1 => (1_i64..50_000).prop_map(|millis| Step::StepBack { millis }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_instant_before_the_newest_fragment_is_unexplained(steps in prop::collection::vec(any_step(), 1..120)) {
+            let mut ledger = ledger();
+            let mut now = 0;
+            let mut newest = 0;
+            let mut coverage = Vec::new();
+            let mut written: HashMap<LedgerId, LedgerEntry> = HashMap::new();
+            for step in steps {
+                let entries = match step {
+                    Step::Record { after, lasting } => {
+                        let recorded = range(now + after, now + after + lasting);
+                        now += after + lasting;
+                        newest = newest.max(now);
+                        coverage.push(Coverage { range: recorded, place: Place::Edge });
+                        ledger.recorded(recorded, at(now))
+                    }
+                    Step::Miss { back, reason, hold } => {
+                        ledger.missing(at(now - back), reason, None, Duration::from_millis(hold), at(now))
+                    }
+                    Step::Wait { millis } => {
+                        now += millis;
+                        ledger.tick(at(now)).into_iter().collect()
+                    }
+                    Step::StepBack { millis } => {
+                        now -= millis;
+                        Vec::new()
+                    }
+                };
+                for entry in entries {
+                    written.insert(entry.id, entry);
+                }
+            }
+            let missing: Vec<_> = written.values().map(|entry| (entry.range, entry.reason)).collect();
+            let facts = Facts { coverage, missing, reported_until: at(newest), known_since: at(0) };
+            for span in timeline::build(range(0, newest.max(1)), &facts, ROUNDING) {
+                prop_assert_ne!(span.state, State::Unexplained, "{:?}", span.range);
+            }
+        }
+    }
+}

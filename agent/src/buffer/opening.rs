@@ -1,0 +1,330 @@
+//! Opening the buffer: directories, the lock against a second agent, the index (or a new one), and
+//! what the last run left behind.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, RwLock};
+
+use rustix::fs::{FlockOperation, flock};
+use shared::clock::Clock;
+use shared::id::LedgerId;
+use shared::segment::SegmentMeta;
+use shared::time::{TimeRange, WallTime};
+use shared::timeline::{LedgerEntry, Reason};
+use shared::wire::control::BufferStatus;
+use tokio::sync::watch;
+
+use super::growing::Growing;
+use super::index::segments::{self, Unfinished};
+use super::index::{Index, IndexError, ledger, state};
+use super::janitor::Janitor;
+use super::recovery::{self, Recovered, RecoveryReport};
+use super::{Buffer, BufferConfig, BufferError, Inner, Reconciliation, Sign, reconcile};
+
+/// An index up to this size is read whole after a crash; a larger one would delay recording, and
+/// damage shows when it is used.
+const CHECKED_BYTES: u64 = 64 << 20;
+/// Closed segments whose files are looked at after a crash.
+const LOOKED_AT: usize = 256;
+
+impl Buffer {
+    /// Opens the buffer, and settles what the end of the last run left behind. Blocks.
+    ///
+    /// # Errors
+    /// A directory or the index cannot be used, or another agent uses them.
+    pub fn open(
+        config: BufferConfig,
+        clock: Arc<dyn Clock>,
+        sign: Sign,
+    ) -> Result<(Self, RecoveryReport), BufferError> {
+        let parent = config.index.parent().map(Path::to_owned);
+        for directory in parent.iter().chain([&config.segments]) {
+            std::fs::create_dir_all(directory).map_err(in_directory(directory))?;
+        }
+        let lock = lock(&config)?;
+        let started = clock.wall();
+        let (index, index_rebuilt) = open_index(&config.index, started)?;
+        let last = index.read("reading the state", state::ending).block()?;
+        let host_boot = recovery::host_boot_id();
+        let previous_ending = recovery::previous_ending(&last, &host_boot, index_rebuilt);
+        index
+            .write_now("noting the start", move |connection| {
+                state::begin(connection, started, &host_boot)?;
+                if index_rebuilt {
+                    state::set_rebuilding(connection, true)?;
+                }
+                Ok(())
+            })
+            .block()?;
+
+        let mut report = RecoveryReport {
+            previous_ending: last.started.map(|_| previous_ending.reason),
+            index_rebuilt,
+            ..RecoveryReport::default()
+        };
+        let (janitor, calls) = sync_channel(1);
+        let inner = Arc::new(Inner {
+            config,
+            clock,
+            sign,
+            index,
+            growing: Growing::new(),
+            policies: RwLock::default(),
+            status: watch::Sender::new(BufferStatus::default()),
+            reconciliation: watch::Sender::new(Reconciliation::default()),
+            made_now: Mutex::new(Some(HashSet::new())),
+            started,
+            previous_ending,
+            janitor,
+            recorded_bytes: AtomicU64::new(0),
+            uploaded_bytes: AtomicU64::new(0),
+            _lock: lock,
+        });
+        inner.settle_unfinished(&mut report)?;
+        if last.stopped.is_none() && last.started.is_some() {
+            inner.look_at_latest(&mut report)?;
+        }
+        if report != RecoveryReport::default() {
+            tracing::info!(?report, "settled what the last run left behind");
+        }
+        let weak = Arc::downgrade(&inner);
+        spawn(
+            "buffer-janitor",
+            move || Janitor::new().run(&weak, &calls),
+            &inner,
+        )?;
+        let (weak, directory) = (Arc::downgrade(&inner), inner.config.segments.clone());
+        spawn(
+            "buffer-compare",
+            move || reconcile::run(&weak, &directory),
+            &inner,
+        )?;
+        Ok((Self { inner }, report))
+    }
+}
+
+fn spawn(
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+    inner: &Inner,
+) -> Result<(), BufferError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map(drop)
+        .map_err(in_directory(&inner.config.segments))
+}
+
+fn in_directory(path: &Path) -> impl FnOnce(io::Error) -> BufferError + use<> {
+    let path = path.to_owned();
+    move |source| BufferError::Directory { path, source }
+}
+
+/// Two agents on one index would each delete what the other records.
+fn lock(config: &BufferConfig) -> Result<File, BufferError> {
+    let path = with_suffix(&config.index, ".lock");
+    let file = File::create(&path).map_err(in_directory(&path))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(BufferError::InUse {
+            path: config.index.clone(),
+        }),
+        Err(error) => Err(in_directory(&path)(error.into())),
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Opens the index; a damaged one is moved aside for whoever wants to look into it, and a new one
+/// begun. True when that was so.
+fn open_index(path: &Path, now: WallTime) -> Result<(Index, bool), BufferError> {
+    let suspicion = with_suffix(path, ".damaged");
+    let damage = match Index::open(path, now) {
+        Ok(index) => match check(&index, path, &suspicion) {
+            Ok(()) => {
+                let rebuilding = index
+                    .read("reading the state", state::is_rebuilding)
+                    .block()?;
+                return Ok((index, rebuilding));
+            }
+            Err(error) if error.is_damage() => error,
+            Err(error) => return Err(error.into()),
+        },
+        Err(error) if error.is_damage() => error,
+        Err(error) => return Err(error.into()),
+    };
+    tracing::error!(error = %damage, "the index is damaged; it is made again from the recordings");
+    for suffix in ["", "-wal", "-shm"] {
+        let from = with_suffix(path, suffix);
+        let to = with_suffix(path, &format!(".damaged-{}{suffix}", now.as_millis()));
+        match std::fs::rename(&from, &to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(in_directory(&from)(error));
+            }
+            _ => {}
+        }
+    }
+    if suspicion.exists() {
+        std::fs::remove_file(&suspicion).map_err(in_directory(&suspicion))?;
+    }
+    Ok((Index::open(path, now)?, true))
+}
+
+/// After a crash a small index is read whole; one that failed while it was used is not trusted.
+fn check(index: &Index, path: &Path, suspicion: &Path) -> Result<(), IndexError> {
+    if suspicion.exists() {
+        return Err(IndexError::Distrusted {
+            path: path.to_owned(),
+        });
+    }
+    let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let last = index.read("reading the state", state::ending).block()?;
+    if last.stopped.is_some() || bytes > CHECKED_BYTES {
+        return Ok(());
+    }
+    match index.read("checking the index", state::is_sound).block()? {
+        true => Ok(()),
+        false => Err(IndexError::Distrusted {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+impl Inner {
+    fn settle_unfinished(&self, report: &mut RecoveryReport) -> Result<(), BufferError> {
+        let unfinished = self
+            .index
+            .read("looking for open segments", segments::unfinished)
+            .block()?;
+        for row in unfinished {
+            match row.eviction {
+                Some(reason) => self.finish_deleting(&row, reason, report)?,
+                None => self.recover(&row, report)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn finish_deleting(
+        &self,
+        row: &Unfinished,
+        reason: Reason,
+        report: &mut RecoveryReport,
+    ) -> Result<(), BufferError> {
+        let path = self.config.segments.join(&row.path);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::error!(path = %path.display(), %error, "cannot delete a recording");
+                return Ok(());
+            }
+            _ => {}
+        }
+        let (id, now) = (row.id, self.started);
+        self.index
+            .write("finishing a deletion", move |connection| {
+                segments::finish_eviction(connection, id, reason, now)
+            })
+            .block()?;
+        report.evicted += 1;
+        Ok(())
+    }
+
+    fn recover(&self, row: &Unfinished, report: &mut RecoveryReport) -> Result<(), BufferError> {
+        let path = self.config.segments.join(&row.path);
+        match recovery::recover_file(&path, &self.sign) {
+            Ok(Recovered::Closed {
+                meta,
+                cut_bytes,
+                lost,
+            }) => {
+                report.recovered += 1;
+                report.cut_bytes += cut_bytes;
+                self.close_recovered(*meta, &path, lost)?;
+            }
+            Ok(Recovered::Nothing { bytes }) => {
+                report.discarded += 1;
+                report.cut_bytes += bytes;
+                self.discard(row.id, &path)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                report.discarded += 1;
+                self.discard(row.id, &path)?;
+            }
+            // Left as it is: the disk may answer at the next start.
+            Err(error) => {
+                tracing::error!(path = %path.display(), camera.id = %row.camera, stream = ?row.stream, %error, "cannot read a recording");
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn close_recovered(
+        &self,
+        meta: SegmentMeta,
+        path: &Path,
+        lost: Option<(TimeRange, Reason)>,
+    ) -> Result<(), IndexError> {
+        let relative = self.relative(path);
+        let now = self.started;
+        let lost = lost.and_then(|(range, reason)| Some((recovery::before(range, now)?, reason)));
+        self.index
+            .write_now("closing a recovered segment", move |connection| {
+                segments::close(connection, &meta, &relative)?;
+                let (camera, stream) = (meta.head.camera, meta.head.stream);
+                if let Some(range) = meta.wall_range() {
+                    ledger::register_stream(connection, camera, stream, range.start())?;
+                }
+                let Some((range, reason)) = lost else {
+                    return Ok(());
+                };
+                let entry = LedgerEntry {
+                    id: LedgerId::new(now),
+                    camera,
+                    stream,
+                    range,
+                    reason,
+                    detail: Some(format!("the end of segment {}", meta.head.id)),
+                };
+                ledger::record_gap(connection, &entry)
+            })
+            .block()
+    }
+
+    /// A closed segment was synced before its row was; a disk that lied about that shows here.
+    fn look_at_latest(&self, report: &mut RecoveryReport) -> Result<(), BufferError> {
+        let latest = self
+            .index
+            .read("looking at the latest segments", |connection| {
+                segments::closed_last(connection, LOOKED_AT)
+            })
+            .block()?;
+        for row in latest {
+            let path = self.config.segments.join(&row.path);
+            let Ok(metadata) = std::fs::metadata(&path) else {
+                // Gone: comparing files and rows deals with it.
+                continue;
+            };
+            if Some(metadata.len()) == row.size {
+                continue;
+            }
+            tracing::warn!(segment.id = %row.id, path = %path.display(), "a recording has not the size it was closed with");
+            let unfinished = Unfinished {
+                id: row.id,
+                camera: row.camera,
+                stream: row.stream,
+                path: row.path,
+                eviction: None,
+            };
+            self.recover(&unfinished, report)?;
+        }
+        Ok(())
+    }
+}

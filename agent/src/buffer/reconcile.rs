@@ -1,0 +1,226 @@
+//! Files and rows compared, in the background after every start: a file without a row is adopted,
+//! a row without a file becomes an entry of the ledger.
+//!
+//! After the loss of the index this makes it again, oldest first, so that retention soon knows what
+//! to delete. Files that this run of the agent makes are none of its business.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Weak;
+use std::time::Instant;
+
+use shared::id::SegmentId;
+use shared::timeline::Reason;
+
+use super::index::segments::{self, Located};
+use super::index::{IndexError, state};
+use super::recovery::{self, Recovered};
+use super::{Inner, files};
+
+/// Rows read at a time.
+const PAGE: usize = 1_000;
+/// Fewer missing files than this are believed even when they are most of what there is.
+const FEW: usize = 10;
+
+/// What the comparison found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Reconciliation {
+    /// Files that had no row and have one now.
+    pub adopted: u64,
+    /// Files without a row in which not one fragment was whole; deleted.
+    pub discarded: u64,
+    /// Files that could not be read; left alone.
+    pub unreadable: u64,
+    /// Files in the storage directory that are not ours; left alone.
+    pub foreign: u64,
+    /// Rows whose file was gone; now in the ledger.
+    pub vanished: u64,
+    /// Rows whose file was gone and that were kept, because so many are missing that the disk
+    /// probably is.
+    pub doubtful: u64,
+    /// The whole comparison was done.
+    pub finished: bool,
+}
+
+/// Runs to the end, or until the buffer is closed.
+pub(super) fn run(buffer: &Weak<Inner>, segments_directory: &Path) {
+    let mut found = Reconciliation::default();
+    let result = compare(buffer, segments_directory, &mut found);
+    let Some(inner) = buffer.upgrade() else {
+        return;
+    };
+    match result {
+        Ok(true) => {
+            found.finished = true;
+            inner.forget_made();
+            if found
+                != (Reconciliation {
+                    finished: true,
+                    ..Reconciliation::default()
+                })
+            {
+                tracing::info!(?found, "compared recordings with the index");
+            }
+        }
+        Ok(false) => return,
+        Err(error) => {
+            tracing::error!(%error, ?found, "could not compare recordings with the index; the next start tries again");
+        }
+    }
+    inner.reconciliation.send_replace(found);
+}
+
+/// False when the buffer was closed meanwhile.
+fn compare(
+    buffer: &Weak<Inner>,
+    directory: &Path,
+    found: &mut Reconciliation,
+) -> Result<bool, IndexError> {
+    let (mut listed, foreign) = list(directory);
+    found.foreign = foreign;
+    listed.sort();
+    let on_disk: HashSet<SegmentId> = listed.iter().map(|(_, id, _)| *id).collect();
+
+    let mut known = HashSet::new();
+    let mut vanished = Vec::new();
+    let mut closed_rows = 0;
+    let mut after = None;
+    loop {
+        let Some(inner) = buffer.upgrade() else {
+            return Ok(false);
+        };
+        let page = inner
+            .index
+            .read("listing segments", move |connection| {
+                segments::page(connection, after, PAGE)
+            })
+            .block()?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        closed_rows += page.iter().filter(|row| row.closed).count();
+        for row in page {
+            known.insert(row.id);
+            if row.closed && !on_disk.contains(&row.id) && !inner.was_made_now(row.id) {
+                vanished.push(row);
+            }
+        }
+    }
+    for (_, id, path) in listed {
+        if known.contains(&id) {
+            continue;
+        }
+        let Some(inner) = buffer.upgrade() else {
+            return Ok(false);
+        };
+        if !inner.was_made_now(id) {
+            let started = Instant::now();
+            adopt(&inner, id, &path, found)?;
+            drop(inner);
+            // At most half of the disk's time: recording comes first.
+            std::thread::sleep(started.elapsed());
+        }
+    }
+    let Some(inner) = buffer.upgrade() else {
+        return Ok(false);
+    };
+    settle_vanished(&inner, vanished, closed_rows, found)?;
+    inner
+        .index
+        .write_now("finishing the comparison", |connection| {
+            state::set_rebuilding(connection, false)
+        })
+        .block()?;
+    Ok(true)
+}
+
+/// Our files with the names of their directories, and how many are not ours.
+fn list(directory: &Path) -> (Vec<(PathBuf, SegmentId, PathBuf)>, u64) {
+    let mut ours = Vec::new();
+    let mut foreign = 0;
+    let mut pending = vec![(directory.to_owned(), 0)];
+    while let Some((directory, depth)) = pending.pop() {
+        let entries = match std::fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) => {
+                tracing::warn!(path = %directory.display(), %error, "cannot list recordings");
+                continue;
+            }
+        };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() && depth < 2 => pending.push((path, depth + 1)),
+                Ok(kind) if kind.is_file() => match files::parse_path(&path) {
+                    // Sorted by date, whatever the camera: oldest first.
+                    Some((_, id)) => {
+                        let date = directory.file_name().map(PathBuf::from).unwrap_or_default();
+                        ours.push((date, id, path));
+                    }
+                    None => foreign += 1,
+                },
+                _ => foreign += 1,
+            }
+        }
+    }
+    (ours, foreign)
+}
+
+fn adopt(
+    inner: &Inner,
+    id: SegmentId,
+    path: &Path,
+    found: &mut Reconciliation,
+) -> Result<(), IndexError> {
+    let outcome = recovery::recover_file(path, &inner.sign);
+    match outcome {
+        Ok(Recovered::Closed { meta, lost, .. }) if meta.head.id == id => {
+            inner.close_recovered(*meta, path, lost)?;
+            found.adopted += 1;
+        }
+        Ok(Recovered::Closed { meta, .. }) => {
+            tracing::warn!(path = %path.display(), segment.id = %meta.head.id, "the file's name is not that of its segment; left alone");
+            found.foreign += 1;
+        }
+        Ok(Recovered::Nothing { bytes }) => {
+            tracing::warn!(path = %path.display(), bytes, "not one whole fragment; deleted");
+            inner.discard(id, path)?;
+            found.discarded += 1;
+        }
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "cannot be read; left alone");
+            found.unreadable += 1;
+        }
+    }
+    Ok(())
+}
+
+fn settle_vanished(
+    inner: &Inner,
+    vanished: Vec<Located>,
+    closed_rows: usize,
+    found: &mut Reconciliation,
+) -> Result<(), IndexError> {
+    let count = vanished.len() as u64;
+    if vanished.len() > FEW && vanished.len() * 2 > closed_rows {
+        tracing::error!(
+            missing = count,
+            of = closed_rows,
+            path = %inner.config.segments.display(),
+            "most recordings are not where they were; is the disk mounted? Nothing is deleted from the index"
+        );
+        found.doubtful = count;
+        return Ok(());
+    }
+    let now = inner.clock.wall();
+    for row in vanished {
+        tracing::warn!(segment.id = %row.id, camera.id = %row.camera, "the file of a recording is gone");
+        inner
+            .index
+            .write("noting a vanished file", move |connection| {
+                segments::finish_eviction(connection, row.id, Reason::OperatorDeleted, now)
+            })
+            .block()?;
+        found.vanished += 1;
+    }
+    Ok(())
+}

@@ -1,0 +1,448 @@
+//! What is deleted, why, and when the first thing will be that nobody has a copy of. Pure.
+//!
+//! Space is made oldest first, of what was uploaded before what was not, and of what is kept as
+//! evidence last. Age deletes what is older than a camera's rule, but what policy wants uploaded
+//! waits for its upload: only space forces that. Deleting is [`super::janitor`]'s work.
+
+use std::time::Duration;
+
+use shared::time::WallTime;
+use shared::timeline::Reason;
+use shared::wire::control::UploadPolicy;
+
+use super::index::segments::{Holding, Totals};
+use super::{CameraRule, Limits, Policies};
+
+/// The filesystem and what of it is ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Of the filesystem.
+    pub total_bytes: u64,
+    /// What an ordinary user may still write.
+    pub free_bytes: u64,
+    /// Of all segment files, open ones included.
+    pub used_bytes: u64,
+}
+
+/// How fast things change, averaged over minutes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    pub recorded_bytes_per_second: f64,
+    pub uploaded_bytes_per_second: f64,
+}
+
+/// One segment to be deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Eviction {
+    pub holding: Holding,
+    pub reason: Reason,
+}
+
+/// Space is made so long before the reserve is touched, at the rate of recording.
+const HEADROOM: Duration = Duration::from_secs(30);
+/// The headroom is at most this part of the filesystem.
+const HEADROOM_PART: u64 = 50;
+
+/// Whether age waits for the upload of such a camera's segments.
+pub(super) fn waits_for_upload(rule: CameraRule) -> bool {
+    matches!(rule.upload, UploadPolicy::All | UploadPolicy::Schedule)
+}
+
+/// The age at which a camera's segments are deleted.
+pub(super) fn max_age(limits: &Limits, rule: CameraRule) -> Option<Duration> {
+    rule.max_age.or(limits.max_age)
+}
+
+/// Smaller is deleted first.
+pub(super) fn eviction_order(holding: &Holding) -> impl Ord + use<> {
+    (
+        holding.locked,
+        !holding.uploaded,
+        holding.range.end(),
+        holding.segment,
+    )
+}
+
+/// How many bytes have to go so that the limits are kept and recording has headroom.
+pub(super) fn bytes_to_free(limits: &Limits, usage: &Usage, rates: &Rates) -> u64 {
+    let over_size = limits
+        .max_bytes
+        .map_or(0, |max| usage.used_bytes.saturating_sub(max));
+    let wanted = limits
+        .reserve_bytes
+        .saturating_add(headroom_bytes(usage, rates));
+    over_size.max(wanted.saturating_sub(usage.free_bytes))
+}
+
+fn headroom_bytes(usage: &Usage, rates: &Rates) -> u64 {
+    let bytes = rates.recorded_bytes_per_second.max(0.0) * HEADROOM.as_secs_f64();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float that is too large or negative becomes the nearest bound"
+    )]
+    let bytes = bytes as u64;
+    bytes.min(usage.total_bytes / HEADROOM_PART)
+}
+
+/// Takes from the front of `in_order` (see [`eviction_order`]) until `bytes` are free.
+pub(super) fn by_space(bytes: u64, in_order: &[Holding], policies: &Policies) -> Vec<Eviction> {
+    let mut freed = 0_u64;
+    in_order
+        .iter()
+        .take_while(|holding| {
+            let needed = freed < bytes;
+            freed = freed.saturating_add(holding.size);
+            needed
+        })
+        .map(|holding| Eviction {
+            holding: holding.clone(),
+            reason: space_reason(holding, policies.rule(holding.camera)),
+        })
+        .collect()
+}
+
+fn space_reason(holding: &Holding, rule: CameraRule) -> Reason {
+    if holding.uploaded || rule.upload == UploadPolicy::OnDemand {
+        Reason::ExpiredBySpace
+    } else {
+        Reason::ExpiredBeforeUpload
+    }
+}
+
+/// Whether age deletes the segment now.
+pub(super) fn is_expired(
+    holding: &Holding,
+    limits: &Limits,
+    rule: CameraRule,
+    now: WallTime,
+) -> bool {
+    max_age(limits, rule).is_some_and(|age| holding.range.end() < now - age)
+        && !holding.locked
+        && (holding.uploaded || !waits_for_upload(rule))
+}
+
+/// Everything that these limits and policies would delete now, of all that is held.
+pub(super) fn plan(
+    limits: &Limits,
+    policies: &Policies,
+    usage: &Usage,
+    rates: &Rates,
+    mut holdings: Vec<Holding>,
+    now: WallTime,
+) -> Vec<Eviction> {
+    holdings.sort_by_key(eviction_order);
+    let (expired, kept): (Vec<_>, Vec<_>) = holdings
+        .into_iter()
+        .partition(|holding| is_expired(holding, limits, policies.rule(holding.camera), now));
+    let freed: u64 = expired.iter().map(|holding| holding.size).sum();
+    let usage = Usage {
+        free_bytes: usage.free_bytes.saturating_add(freed),
+        used_bytes: usage.used_bytes.saturating_sub(freed),
+        ..*usage
+    };
+    let mut evictions: Vec<_> = expired
+        .into_iter()
+        .map(|holding| Eviction {
+            holding,
+            reason: Reason::ExpiredByAge,
+        })
+        .collect();
+    let bytes = bytes_to_free(limits, &usage, rates);
+    evictions.extend(by_space(bytes, &kept, policies));
+    evictions
+}
+
+/// When space will force the deletion of something that was never uploaded, at the present rates;
+/// `None` when that will not happen.
+pub(super) fn deletes_unsent_at(
+    limits: &Limits,
+    usage: &Usage,
+    totals: &Totals,
+    rates: &Rates,
+    now: WallTime,
+) -> Option<WallTime> {
+    let by_disk = (usage.used_bytes.saturating_add(usage.free_bytes)).saturating_sub(
+        limits
+            .reserve_bytes
+            .saturating_add(headroom_bytes(usage, rates)),
+    );
+    let capacity = limits.max_bytes.unwrap_or(u64::MAX).min(by_disk);
+    // What is locked goes after everything else, uploaded or not.
+    let locked_copies = totals
+        .locked_bytes
+        .saturating_sub(totals.unsent_locked_bytes);
+    let open = usage.used_bytes.saturating_sub(totals.bytes);
+    let pinned = totals
+        .unsent_bytes
+        .saturating_add(locked_copies)
+        .saturating_add(open);
+    let room = capacity.saturating_sub(pinned);
+    let growth = rates.recorded_bytes_per_second - rates.uploaded_bytes_per_second;
+    if growth < 1.0 {
+        return None;
+    }
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a forecast in seconds of bytes that are megabytes"
+    )]
+    let seconds = room as f64 / growth;
+    let delay = Duration::try_from_secs_f64(seconds).ok()?;
+    // Beyond what a person plans for, and what a time can hold.
+    (delay < Duration::from_secs(100 * 365 * 86_400)).then(|| now + delay)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use shared::id::{CameraId, SegmentId};
+    use shared::segment::StreamKind;
+    use shared::time::TimeRange;
+
+    use super::*;
+
+    const HOUR: i64 = 3_600;
+
+    fn camera(number: i64) -> CameraId {
+        CameraId::from_slice(&i128::from(number).to_be_bytes()).unwrap()
+    }
+
+    fn segment(number: i64) -> SegmentId {
+        SegmentId::from_slice(&i128::from(number).to_be_bytes()).unwrap()
+    }
+
+    fn holding(number: i64, hour: i64, size: u64, uploaded: bool, locked: bool) -> Holding {
+        Holding {
+            segment: segment(number),
+            camera: camera(number % 3),
+            stream: StreamKind::Main,
+            range: TimeRange::starting_at(
+                WallTime::from_secs(hour * HOUR),
+                Duration::from_secs(60),
+            ),
+            size,
+            uploaded,
+            locked,
+        }
+    }
+
+    fn limits(max_bytes: u64) -> Limits {
+        Limits {
+            max_bytes: Some(max_bytes),
+            reserve_bytes: 0,
+            max_age: None,
+        }
+    }
+
+    fn usage(used_bytes: u64) -> Usage {
+        Usage {
+            total_bytes: 1_000_000,
+            free_bytes: 1_000_000 - used_bytes,
+            used_bytes,
+        }
+    }
+
+    #[test]
+    fn uploaded_goes_before_not_uploaded_and_evidence_last_and_each_says_why() {
+        let held = vec![
+            holding(0, 1, 100, false, false),
+            holding(1, 2, 100, true, true),
+            holding(2, 3, 100, true, false),
+            holding(3, 4, 100, true, false),
+        ];
+        let plan = plan(
+            &limits(150),
+            &Policies::default(),
+            &usage(400),
+            &Rates::default(),
+            held,
+            WallTime::from_secs(9 * HOUR),
+        );
+        let told: Vec<_> = plan
+            .iter()
+            .map(|e| {
+                (
+                    e.holding.range.start().as_micros() / 1_000_000 / HOUR,
+                    e.reason,
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (3, Reason::ExpiredBySpace),
+                (4, Reason::ExpiredBySpace),
+                (1, Reason::ExpiredBeforeUpload)
+            ]
+        );
+    }
+
+    #[test]
+    fn age_waits_for_uploads_that_are_wanted_and_spares_evidence() {
+        let held = vec![
+            holding(0, 1, 100, false, false),
+            holding(3, 1, 100, true, false),
+            holding(6, 1, 100, true, true),
+            holding(1, 1, 100, false, false),
+            holding(2, 9, 100, true, false),
+        ];
+        let mut policies = Policies::default();
+        policies.cameras.insert(
+            camera(1),
+            CameraRule {
+                upload: UploadPolicy::OnDemand,
+                max_age: None,
+            },
+        );
+        let limits = Limits {
+            max_bytes: None,
+            reserve_bytes: 0,
+            max_age: Some(Duration::from_secs(5 * 3_600)),
+        };
+        let plan = plan(
+            &limits,
+            &policies,
+            &usage(500),
+            &Rates::default(),
+            held,
+            WallTime::from_secs(10 * HOUR),
+        );
+        let mut told: Vec<_> = plan.iter().map(|e| (e.holding.segment, e.reason)).collect();
+        told.sort();
+        assert_eq!(
+            told,
+            [
+                (segment(1), Reason::ExpiredByAge),
+                (segment(3), Reason::ExpiredByAge)
+            ]
+        );
+    }
+
+    #[test]
+    fn the_reserve_and_thirty_seconds_of_recording_stay_free() {
+        let limits = Limits {
+            max_bytes: None,
+            reserve_bytes: 1_000,
+            max_age: None,
+        };
+        let usage = Usage {
+            total_bytes: 1_000_000,
+            free_bytes: 1_100,
+            used_bytes: 5_000,
+        };
+        let quiet = Rates::default();
+        let busy = Rates {
+            recorded_bytes_per_second: 100.0,
+            ..quiet
+        };
+        assert_eq!(bytes_to_free(&limits, &usage, &quiet), 0);
+        assert_eq!(bytes_to_free(&limits, &usage, &busy), 2_900);
+        let flood = Rates {
+            recorded_bytes_per_second: 1e30,
+            ..quiet
+        };
+        assert_eq!(
+            bytes_to_free(&limits, &usage, &flood),
+            1_000 + 20_000 - 1_100
+        );
+    }
+
+    #[test]
+    fn the_forecast_is_when_what_was_not_uploaded_fills_the_room() {
+        let limits = Limits {
+            max_bytes: Some(10_000),
+            reserve_bytes: 0,
+            max_age: None,
+        };
+        let usage = Usage {
+            total_bytes: 1_000_000,
+            free_bytes: 900_000,
+            used_bytes: 8_000,
+        };
+        let totals = Totals {
+            segments: 8,
+            bytes: 8_000,
+            unsent_bytes: 4_000,
+            ..Totals::default()
+        };
+        let now = WallTime::from_secs(0);
+        let rates = |recorded, uploaded| Rates {
+            recorded_bytes_per_second: recorded,
+            uploaded_bytes_per_second: uploaded,
+        };
+        assert_eq!(
+            deletes_unsent_at(&limits, &usage, &totals, &rates(10.0, 0.0), now),
+            Some(WallTime::from_secs(600))
+        );
+        assert_eq!(
+            deletes_unsent_at(&limits, &usage, &totals, &rates(10.0, 5.0), now),
+            Some(WallTime::from_secs(1_200))
+        );
+        assert_eq!(
+            deletes_unsent_at(&limits, &usage, &totals, &rates(10.0, 10.0), now),
+            None
+        );
+        let full = Totals {
+            unsent_bytes: 12_000,
+            ..totals
+        };
+        assert_eq!(
+            deletes_unsent_at(&limits, &usage, &full, &rates(10.0, 0.0), now),
+            Some(now)
+        );
+    }
+
+    prop_compose! {
+        fn any_holding(number: i64)(hour in 0_i64..100, size in 1_u64..1_000, uploaded: bool, locked in prop::bool::weighted(0.2)) -> Holding {
+            holding(number, hour, size, uploaded, locked)
+        }
+    }
+
+    fn any_holdings() -> impl Strategy<Value = Vec<Holding>> {
+        (0_i64..40).prop_flat_map(|count| (0..count).map(any_holding).collect::<Vec<_>>())
+    }
+
+    proptest! {
+        #[test]
+        fn space_is_made_in_order_and_no_more_than_needed(
+            held in any_holdings(), max_bytes in 0_u64..20_000, reserve_bytes in 0_u64..20_000, free_bytes in 0_u64..20_000,
+        ) {
+            let limits = Limits { max_bytes: Some(max_bytes), reserve_bytes, max_age: None };
+            let used_bytes = held.iter().map(|h| h.size).sum();
+            let usage = Usage { total_bytes: used_bytes + free_bytes, free_bytes, used_bytes };
+            let now = WallTime::from_secs(200 * HOUR);
+            let plan = plan(&limits, &Policies::default(), &usage, &Rates::default(), held.clone(), now);
+            let gone: Vec<_> = plan.iter().map(|e| e.holding.segment).collect();
+            let kept: Vec<_> = held.iter().filter(|h| !gone.contains(&h.segment)).collect();
+
+            for eviction in &plan {
+                let evicted = &eviction.holding;
+                for other in &kept {
+                    prop_assert!(eviction_order(evicted) < eviction_order(other));
+                    prop_assert!(evicted.uploaded || !other.uploaded || other.locked, "an upload was kept and an only copy deleted");
+                    prop_assert!(!evicted.locked || other.locked, "evidence was deleted and something else kept");
+                }
+                let only_copy = !evicted.uploaded;
+                prop_assert_eq!(eviction.reason == Reason::ExpiredBeforeUpload, only_copy);
+            }
+            let freed: u64 = plan.iter().map(|e| e.holding.size).sum();
+            let needed = bytes_to_free(&limits, &usage, &Rates::default());
+            prop_assert!(freed >= needed || kept.is_empty());
+            if let Some(last) = plan.last() {
+                prop_assert!(freed - last.holding.size < needed, "the last one need not have gone");
+            }
+        }
+
+        #[test]
+        fn age_never_deletes_young_locked_or_awaited_segments(held in any_holdings(), age in 1_u64..100) {
+            let limits = Limits { max_bytes: None, reserve_bytes: 0, max_age: Some(Duration::from_secs(age * 3_600)) };
+            let now = WallTime::from_secs(100 * HOUR);
+            let plan = plan(&limits, &Policies::default(), &usage(0), &Rates::default(), held.clone(), now);
+            for held in held {
+                let gone = plan.iter().any(|e| e.holding.segment == held.segment);
+                let old = held.range.end() < now - Duration::from_secs(age * 3_600);
+                prop_assert_eq!(gone, old && held.uploaded && !held.locked);
+            }
+        }
+    }
+}
