@@ -57,21 +57,21 @@ impl Ticks90k {
     /// Rounds towards zero to whole microseconds.
     pub const fn to_micros(self) -> i64 {
         // 100/9 µs per tick; split so that a large count cannot overflow on the way.
-        (self.0 / 9).saturating_mul(100) + (self.0 % 9) * 100 / 9
+        (self.0 / 9)
+            .saturating_mul(100)
+            .saturating_add((self.0 % 9) * 100 / 9)
     }
 
     /// Rounds to the nearest tick.
     pub const fn from_micros(micros: i64) -> Self {
         let whole = (micros / 100).saturating_mul(9);
         let rest = micros % 100 * 9;
-        Self(
-            whole
-                + if rest >= 0 {
-                    (rest + 50) / 100
-                } else {
-                    (rest - 50) / 100
-                },
-        )
+        let rest = if rest >= 0 {
+            (rest + 50) / 100
+        } else {
+            (rest - 50) / 100
+        };
+        Self(whole.saturating_add(rest))
     }
 
     pub fn as_secs_f64(self) -> f64 {
@@ -356,6 +356,12 @@ mod tests {
         fn ntp_keeps_the_microsecond(micros in -61_505_152_000_000_i64..4_233_462_144_000_000) {
             let time = WallTime::from_micros(micros);
             prop_assert_eq!(time.to_ntp().map(WallTime::from_ntp), Some(time));
+        }
+
+        #[test]
+        fn no_count_is_too_large_to_convert(value in any::<i64>()) {
+            let _ = Ticks90k::new(value).to_micros();
+            let _ = Ticks90k::from_micros(value);
         }
 
         #[test]

@@ -214,14 +214,12 @@ pub fn check_fragments(fragments: &[FragmentMeta]) -> Result<(), Disbelief> {
         fragments.len() as u64,
         MAX_FRAGMENTS as u64,
     )?;
-    let first = fragments.first().ok_or(Disbelief::Empty)?.wall_start;
+    let span = span_of(fragments).ok_or(Disbelief::Empty)?;
     for (index, fragment) in fragments.iter().enumerate() {
         let range = fragment.wall_range();
         let possible = fragment.duration >= Ticks90k::ZERO
             && range.start() >= WallTime::from_micros(0)
-            && range.end() < LATEST
-            && range.end().micros_since(first).unsigned_abs() <= MAX_SPAN.as_micros() as u64
-            && range.start().micros_since(first).unsigned_abs() <= MAX_SPAN.as_micros() as u64;
+            && range.end() < LATEST;
         if !possible {
             return Err(Disbelief::Time { index });
         }
@@ -229,7 +227,11 @@ pub fn check_fragments(fragments: &[FragmentMeta]) -> Result<(), Disbelief> {
             return Err(SegmentError::EmptyFragment { index }.into());
         }
     }
-    Ok(())
+    limit(
+        "the stretch of time in seconds",
+        span.duration().as_secs(),
+        MAX_SPAN.as_secs() - 1,
+    )
 }
 
 const fn limit(what: &'static str, value: u64, limit: u64) -> Result<(), Disbelief> {

@@ -35,12 +35,22 @@ use crate::domain::user::{Login, Session, User};
 
 /// Everything the coordinator remembers besides the bytes of segments.
 pub trait Store:
-    Agents + Cameras + Catalogue + Uploads + People + Playbacks + Secrets + Debug + Send + Sync
+    Agents + Audit + Cameras + Catalogue + People + Playbacks + Secrets + Uploads + Debug + Send + Sync
 {
 }
 
 impl<T> Store for T where
-    T: Agents + Cameras + Catalogue + Uploads + People + Playbacks + Secrets + Debug + Send + Sync
+    T: Agents
+        + Audit
+        + Cameras
+        + Catalogue
+        + People
+        + Playbacks
+        + Secrets
+        + Uploads
+        + Debug
+        + Send
+        + Sync
 {
 }
 
@@ -141,8 +151,6 @@ pub trait Cameras {
         audit: Entry,
     ) -> Result<CameraChanged>;
     async fn agencies(&self) -> Result<Vec<Agency>>;
-    /// Writes an entry that goes with no other change.
-    async fn audit(&self, entry: Entry) -> Result<()>;
     /// The newest configuration command of an agent, if its outcome is not known yet.
     async fn pending_command(&self, agent: AgentId) -> Result<Option<Command>>;
     /// The outcome of a command; ignored for one that is not kept.
@@ -163,16 +171,29 @@ pub enum CameraChanged {
     NoAgency(AgencyCode),
 }
 
+/// Who did what. Entries of changes are written by the methods that make the change.
+#[async_trait]
+pub trait Audit {
+    /// Writes an entry that goes with no other change.
+    async fn audit(&self, entry: Entry) -> Result<()>;
+    /// How many entries there are.
+    async fn audit_length(&self) -> Result<u64>;
+}
+
 /// Segments, their fragments, the ledger, the watermarks.
 #[async_trait]
 pub trait Catalogue {
     /// Applies a report of an agent in order and in one transaction, and remembers `through` as
-    /// acknowledged. What belongs to another agent is set aside instead, and its place in
-    /// `changes` returned.
+    /// acknowledged. A camera that nobody has told of yet becomes this agent's. What belongs to
+    /// another agent changes nothing; its records are set aside.
+    ///
+    /// Repeating a report changes nothing: a segment that was closed grows no more, one that the
+    /// agent deleted does not come back, one that is stored keeps the fragments it was verified
+    /// with.
     async fn apply(
         &self,
         agent: AgentId,
-        changes: Vec<Change>,
+        changes: Vec<Numbered>,
         through: Option<u64>,
         at: WallTime,
     ) -> Result<Applied>;
@@ -231,17 +252,24 @@ pub enum Change {
     Watermark(Watermark),
     /// Not believed: kept aside with its reason.
     SetAside {
-        seq: Option<u64>,
         reason: String,
         body: Value,
     },
 }
 
+/// A change with the sequence number of its record in the agent's outbox, if it has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbered {
+    pub seq: Option<u64>,
+    pub change: Change,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// Places in the list of changes that concerned something of another agent; set aside.
+    /// Places in the list of changes that concerned something of another agent.
     pub foreign: Vec<usize>,
-    /// Growth that does not continue what is known; ignored until the agent sends it whole.
+    /// Growth that does not continue what is known, or makes a segment longer than is believed;
+    /// ignored until the segment is closed or told of whole.
     pub unconnected: Vec<SegmentId>,
 }
 

@@ -1,0 +1,325 @@
+-- The coordinator's database, as documentation. It is built by the numbered files in `migrations/`;
+-- a test compares what they build with what stands here.
+--
+-- Ids are UUIDs as 16 bytes. Columns that end in `_us` are wall times in microseconds of UTC since
+-- 1970. Hashes are SHA-256, 32 bytes. JSON columns hold types of `shared::wire`, whose readers
+-- ignore fields they do not know. `pragma user_version` is the number of the newest migration.
+
+-- Organisations whose people see some cameras and not others. Rows may be added; the code knows none
+-- of them by name, except that a camera nobody has assigned belongs to OTHER.
+create table agencies (
+  -- Capitals, digits and `_`: part of permissions and of object paths.
+  code text not null primary key check (length(code) between 1 and 32),
+  name_en text not null,
+  name_ar text not null
+) strict, without rowid;
+
+-- Places with cameras.
+create table sites (
+  id blob not null primary key check (length(id) = 16),
+  name text not null unique
+) strict, without rowid;
+
+-- Programs enrolled near the cameras. Never deleted, because footage belongs to them.
+create table agents (
+  id blob not null primary key check (length(id) = 16),
+  site_id blob not null references sites,
+  name text not null,
+  -- Ed25519. A host that enrols again with its old key stays the same agent.
+  public_key blob not null unique check (length(public_key) = 32),
+  -- Hash of the newest certificate; a peer with an older one is not admitted.
+  certificate blob not null check (length(certificate) = 32),
+  enrolled_us integer not null,
+  -- Not null: its certificate is refused.
+  revoked_us integer,
+  -- These four are of its latest greeting, null until the first.
+  boot_id blob check (length(boot_id) = 16),
+  version text,
+  host text,
+  greeted_us integer,
+  -- Sequence number of its newest record that we acknowledged; for display only, since what is
+  -- repeated is recognised by ids.
+  acknowledged integer not null default 0 check (acknowledged >= 0),
+  -- Revision of the settings it was last told; grows with every change.
+  revision integer not null default 0 check (revision >= 0)
+) strict, without rowid;
+
+-- The latest heartbeat of each agent. Apart from the agents because it changes every few seconds.
+create table statuses (
+  agent_id blob not null primary key references agents,
+  -- When it arrived, by our clock.
+  received_us integer not null,
+  -- JSON of `Heartbeat`.
+  heartbeat text not null
+) strict;
+
+-- Enrolment codes that were handed out.
+create table invites (
+  id blob not null primary key check (length(id) = 16),
+  site_id blob not null references sites,
+  -- Null: the installer names the agent.
+  agent_name text,
+  -- Hash of the secret part; the secret itself is nowhere.
+  secret blob not null unique check (length(secret) = 32),
+  created_us integer not null,
+  -- Null: made at the command line.
+  created_by blob check (length(created_by) = 16),
+  expires_us integer not null,
+  -- Which agent used it, when, with which key; all null while it is unused.
+  used_us integer,
+  used_agent_id blob references agents,
+  used_key blob check (length(used_key) = 32),
+  check ((used_us is null) = (used_agent_id is null) and (used_us is null) = (used_key is null))
+) strict, without rowid;
+
+-- Cameras as agents named them, with what the centre decided about them.
+create table cameras (
+  id blob not null primary key check (length(id) = 16),
+  agent_id blob not null references agents,
+  -- As the installer called it; the id's text until the agent has told.
+  name text not null,
+  -- As the centre calls it; null: like the installer.
+  display_name text,
+  agency text not null default 'OTHER' references agencies,
+  -- JSON list of stream kinds.
+  streams text not null default '[]',
+  -- Whether the agent's own configuration asks for recordings.
+  recording integer not null default 0 check (recording in (0, 1)),
+  -- Since when the agent knows it.
+  since_us integer not null,
+  -- Whether the agent's latest list has it.
+  present integer not null default 1 check (present in (0, 1)),
+  -- Settings from the centre, null where the agent's file decides.
+  set_recording text,
+  set_upload text,
+  set_retention_hours integer check (set_retention_hours > 0)
+) strict, without rowid;
+
+-- Serves: the configuration of an agent, and marking what its list no longer has.
+create index cameras_by_agent on cameras (agent_id);
+
+-- The newest settings an agent has to be told, kept until it answered so that a repetition carries
+-- the same id.
+create table commands (
+  agent_id blob not null primary key references agents,
+  id blob not null check (length(id) = 16),
+  -- JSON of `Action`.
+  action text not null,
+  created_us integer not null,
+  -- JSON of `CommandOutcome`; null until it is known.
+  outcome text,
+  finished_us integer
+) strict, without rowid;
+
+-- Lists of tracks, stored once since nearly all segments of a camera share one.
+create table track_lists (
+  number integer primary key,
+  -- JSON of a list of `TrackMeta`.
+  tracks text not null unique
+) strict;
+
+-- Segments: every file of recordings that is or was at the edge or here.
+create table segments (
+  -- Grows with every segment we hear of; ties the tables of one segment together.
+  number integer primary key,
+  id blob not null unique check (length(id) = 16),
+  agent_id blob not null references agents,
+  camera_id blob not null references cameras,
+  -- 0 main, 1 sub.
+  stream integer not null check (stream in (0, 1)),
+  run_id blob not null check (length(run_id) = 16),
+  init_length integer not null check (init_length >= 0),
+  init_sha256 blob not null check (length(init_sha256) = 32),
+  track_list integer not null references track_lists,
+  -- Null: nothing is known of the camera's clock.
+  wall_uncertainty_us integer,
+  -- From the earliest picture to the end of the last one. At most an hour apart; queries for a range
+  -- rely on it.
+  start_us integer not null,
+  end_us integer not null check (end_us >= start_us and end_us - start_us <= 3600000000),
+  -- Bytes of the file; while it grows, as far as fragments were reported.
+  size integer not null check (size >= 0),
+  -- The agent's copy: 0 growing, 1 closed, 2 deleted.
+  edge integer not null check (edge in (0, 1, 2)),
+  -- Our copy: 0 none, 1 stored and verified, 2 stored once and lost since.
+  centre integer not null default 0 check (centre in (0, 1, 2)),
+  -- 1: its pictures follow each other without a hole, so that start and end tell its coverage.
+  solid integer not null check (solid in (0, 1)),
+  -- Order in which segments were first told of while they grew; null for one that was closed when
+  -- we first heard of it. The live edge of a stream is what was opened last.
+  opened integer,
+  -- The fragments without their hashes, as `stores::packed` writes them; null while it grows, when
+  -- they are in `growth`.
+  fragments blob,
+  -- Merkle root over the fragments and the agent's signature; null while it grows.
+  root blob check (length(root) = 32),
+  signature blob check (length(signature) = 64),
+  -- Path of our copy in the object store, fixed by the first upload.
+  object text,
+  stored_us integer,
+  -- When the agent deleted its copy.
+  evicted_us integer,
+  check ((edge = 0) = (fragments is null) or edge = 2),
+  check ((fragments is null) = (root is null) and (root is null) = (signature is null)),
+  check (centre = 0 or (object is not null and stored_us is not null))
+) strict;
+
+-- Serves: timeline and playlist of a stream over a range. The columns behind `start_us` let a
+-- timeline be answered from the index alone.
+create index segments_by_time on segments (camera_id, stream, start_us, end_us, edge, centre, solid);
+
+-- Serves: the beginning of a picture group that lies in earlier segments of the run, and the init
+-- segment of a run.
+create index segments_by_run on segments (run_id, start_us);
+
+-- Serves: the newest segments of a stream for its live playlist.
+create index segments_live on segments (camera_id, stream, opened) where opened is not null;
+
+-- Serves: uploads that a crash interrupted.
+create index segments_unfinished on segments (number) where object is not null and centre = 0;
+
+-- Hashes of the fragments of closed segments, one behind the other. Apart from the segments because
+-- only uploads, pulls and proofs read them.
+create table segment_hashes (
+  number integer primary key references segments on delete cascade,
+  hashes blob not null check (length(hashes) % 32 = 0)
+) strict;
+
+-- Fragments of segments that are still being written, one row for each report; moves into `segments`
+-- when the segment is closed.
+create table growth (
+  number integer not null references segments on delete cascade,
+  -- Index of the first fragment of this row within the segment.
+  first integer not null check (first >= 0),
+  count integer not null check (count > 0),
+  fragments blob not null,
+  hashes blob not null check (length(hashes) = count * 32),
+  primary key (number, first)
+) strict, without rowid;
+
+-- The gap ledger: stretches that are not recorded, and why, as agents tell.
+create table ledger (
+  id blob not null primary key check (length(id) = 16),
+  agent_id blob not null references agents,
+  camera_id blob not null references cameras,
+  stream integer not null check (stream in (0, 1)),
+  start_us integer not null,
+  -- May still grow: an entry is told again under its id when its end is known.
+  end_us integer not null check (end_us >= start_us),
+  -- Name of a `Reason`.
+  reason text not null,
+  -- The error as the agent saw it, for technicians.
+  detail text
+) strict, without rowid;
+
+-- Serves: the timeline. The end comes first because entries may be long, and most questions are
+-- about lately.
+create index ledger_by_end on ledger (camera_id, stream, end_us, start_us, reason);
+
+-- How far each stream is accounted for by what was reported.
+create table watermarks (
+  camera_id blob not null references cameras,
+  stream integer not null check (stream in (0, 1)),
+  reported_until_us integer not null,
+  primary key (camera_id, stream)
+) strict, without rowid;
+
+-- Records of agents that were not believed, with the reason. They are acknowledged, since they can
+-- never become right, and kept, since they may be all that tells of some footage.
+create table set_aside (
+  number integer primary key,
+  agent_id blob not null references agents,
+  -- Sequence number in the agent's outbox, if it has one.
+  seq integer,
+  reason text not null,
+  -- JSON as received.
+  body text not null,
+  at_us integer not null
+) strict;
+
+-- Leases on uploads under way. One that has expired belongs to nobody.
+create table uploads (
+  segment_id blob not null primary key references segments (id) on delete cascade,
+  -- Which coordinator receives it.
+  owner blob not null check (length(owner) = 16),
+  until_us integer not null
+) strict, without rowid;
+
+-- Sums that would take too long to add up. One row.
+create table totals (
+  one integer primary key check (one = 1),
+  stored_objects integer not null check (stored_objects >= 0),
+  stored_bytes integer not null check (stored_bytes >= 0),
+  records_set_aside integer not null check (records_set_aside >= 0)
+) strict;
+
+-- People.
+create table users (
+  id blob not null primary key check (length(id) = 16),
+  -- Lower case.
+  login text not null unique,
+  display_name text not null,
+  -- Name of a `Role`.
+  role text not null,
+  agency text references agencies,
+  disabled integer not null default 0 check (disabled in (0, 1)),
+  -- Argon2id as a PHC string.
+  password text not null
+) strict, without rowid;
+
+-- Signed-in browsers and clients.
+create table sessions (
+  id blob not null primary key check (length(id) = 16),
+  user_id blob not null references users on delete cascade,
+  -- Hash of the token in the cookie; the token itself is nowhere.
+  token blob not null unique check (length(token) = 32),
+  created_us integer not null,
+  seen_us integer not null
+) strict, without rowid;
+
+-- Serves: ending all sessions of a person.
+create index sessions_by_user on sessions (user_id);
+
+-- Prepared playbacks. One ends with the session that prepared it.
+create table playbacks (
+  id blob not null primary key check (length(id) = 16),
+  owner_id blob not null references users on delete cascade,
+  session_id blob not null references sessions on delete cascade,
+  camera_id blob not null references cameras,
+  stream integer not null check (stream in (0, 1)),
+  -- Both null: live.
+  start_us integer,
+  end_us integer,
+  created_us integer not null,
+  used_us integer not null,
+  -- What a live playlist has listed so far, as JSON, so that any coordinator continues its
+  -- numbering; the revision makes lost updates visible.
+  live_state text,
+  live_revision integer not null default 0,
+  check ((start_us is null) = (end_us is null))
+) strict, without rowid;
+
+-- Serves: ending a session with its playbacks.
+create index playbacks_by_session on playbacks (session_id);
+
+-- Keys that all coordinators over this database share.
+create table secrets (
+  name text not null primary key,
+  value blob not null
+) strict, without rowid;
+
+-- Who did what, when. Written in the transaction of the change it tells of, and never changed.
+create table audit (
+  number integer primary key,
+  at_us integer not null,
+  -- `user`, `agent`, `console` or `system`, and the id of the first two.
+  who text not null check (who in ('user', 'agent', 'console', 'system')),
+  who_id blob check (length(who_id) = 16),
+  -- Name of a `What`.
+  what text not null,
+  -- Id of the thing it was done to.
+  object text,
+  -- JSON.
+  details text,
+  address text
+) strict;
