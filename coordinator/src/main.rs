@@ -1,1 +1,16 @@
-fn main() {}
+//! The coordinator's program: reads the command line and does what it says.
+
+use std::process::ExitCode;
+
+use cctv_coordinator::cli::Cli;
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cctv-coordinator: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Assembly: which part gets what, what is opened in which order, and how it all ends. Nothing else
+//! belongs here.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use secrecy::ExposeSecret as _;
+use shared::clock::{Clock, SystemClock};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::ca::{self, Authority};
+use crate::config::{self, Config, HttpTls};
+use crate::http::serve::Server;
+use crate::http::{self, Api};
+use crate::metrics::{Meters, Metrics};
+use crate::quic::{self, Sessions};
+use crate::services::users::FirstAdministrator;
+use crate::services::{Services, ServicesConfig};
+
+/// Where the first administrator's password is kept until somebody deletes it.
+pub const FIRST_PASSWORD_FILE: &str = "first-password.txt";
+
+/// The catalogue's file; `stores` opens it.
+const CATALOGUE: &str = "coordinator.sqlite";
+
+/// How often it is looked whether the coordinator's own certificate is to be renewed.
+const RENEWAL_CHECK: Duration = Duration::from_secs(3600);
+
+/// A coordinator that listens and does not serve yet. Tests start the same thing as `main`.
+pub struct Coordinator {
+    services: Arc<Services>,
+    authority: Arc<Authority>,
+    clock: Arc<dyn Clock>,
+    agents: quic::Listener,
+    agents_context: Arc<quic::Context>,
+    agent_address: SocketAddr,
+    tunnel_address: Option<SocketAddr>,
+    http: Server,
+    http_address: SocketAddr,
+    api: Arc<Api>,
+    first: Option<FirstAdministrator>,
+}
+
+impl Coordinator {
+    /// Opens everything and binds the sockets, so that the addresses are known.
+    ///
+    /// # Errors
+    /// What could not be opened, and what to do about it.
+    pub async fn load(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let authority = Arc::new(open_authority(&config, clock.wall())?);
+        let meters = Meters::default();
+        let sessions = Arc::new(Sessions::new(meters.clone(), clock.clone()));
+        let settings = services_config(&config);
+        let services = Services::open(&settings, clock.clone(), sessions.clone()).await?;
+        let services = Arc::new(services);
+        let first = services.users.bootstrap().await?;
+        if let Some(first) = &first {
+            keep_password(&config.data_dir, first)?;
+        }
+        let agents = quic::Listener::bind(&config.agents, &authority).await?;
+        let agent_address = agents.address()?;
+        let tunnel_address = agents.tunnel_address()?;
+        let agents_context = Arc::new(quic::Context {
+            services: services.clone(),
+            authority: authority.clone(),
+            sessions,
+            meters: meters.clone(),
+            clock: clock.clone(),
+            handshake_timeout: seconds(config.agents.handshake_timeout_seconds.get()),
+            heartbeat_interval: Duration::from_millis(config.agents.heartbeat_ms.get()),
+        });
+        let http = bind_http(&config.http).await?;
+        let http_address = http.listener.local_addr()?;
+        let api = Arc::new(Api {
+            metrics: Metrics::new(&meters, services.figures.clone()),
+            meters,
+            services: services.clone(),
+            authority: authority.clone(),
+            clock: clock.clone(),
+            agent_address: config.agents.advertised(agent_address),
+            ui_dir: config.http.ui_dir.clone(),
+            metrics_from: config.http.metrics_from.clone(),
+            secure: config.http.secure_cookies || config.http.tls.is_some(),
+            request_timeout: seconds(config.http.request_timeout_seconds.get()),
+            stopping: CancellationToken::new(),
+        });
+        Ok(Self {
+            services,
+            authority,
+            clock,
+            agents,
+            agents_context,
+            agent_address,
+            tunnel_address,
+            http,
+            http_address,
+            api,
+            first,
+        })
+    }
+
+    /// Serves until `stop`, then ends in order: no new work, open requests and streams, goodbye.
+    ///
+    /// # Errors
+    /// A part ended by itself, which none should.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let stop = stop.child_token();
+        let stopping = self.api.stopping.clone();
+        let mut parts = JoinSet::new();
+        let services = self.services.clone();
+        let housekeeping = stop.clone();
+        parts.spawn(async move { services.run(housekeeping).await });
+        parts.spawn(renew(self.authority, self.clock, stop.clone()));
+        parts.spawn(self.agents.run(self.agents_context, stop.clone()));
+        parts.spawn(self.http.run(http::router(self.api), stop.clone()));
+        let ended = tokio::select! {
+            () = stop.cancelled() => None,
+            ended = parts.join_next() => ended,
+        };
+        stopping.cancel();
+        stop.cancel();
+        while let Some(ended) = parts.join_next().await {
+            ended.context("a part of the coordinator panicked while it ended")?;
+        }
+        match ended {
+            None => Ok(()),
+            Some(Ok(())) => bail!("a part of the coordinator ended by itself; see the log"),
+            Some(Err(error)) => Err(error).context("a part of the coordinator panicked"),
+        }
+    }
+
+    /// Of the API and the pages.
+    pub const fn http_address(&self) -> SocketAddr {
+        self.http_address
+    }
+
+    /// UDP, for agents.
+    pub const fn agent_address(&self) -> SocketAddr {
+        self.agent_address
+    }
+
+    /// TCP, for agents where UDP is blocked.
+    pub const fn tunnel_address(&self) -> Option<SocketAddr> {
+        self.tunnel_address
+    }
+
+    /// Whether browsers talk TLS to us directly.
+    pub const fn has_tls(&self) -> bool {
+        self.http.tls.is_some()
+    }
+
+    /// Set when this is the first start.
+    pub const fn first_administrator(&self) -> Option<&FirstAdministrator> {
+        self.first.as_ref()
+    }
+
+    pub const fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+}
+
+/// The services for a command at the host's console, beside a coordinator that may be running.
+pub struct Console {
+    pub services: Services,
+    pub authority: Authority,
+}
+
+impl Console {
+    /// Runs `command` to its end.
+    ///
+    /// # Errors
+    /// The coordinator has never been started, or the command's own.
+    pub fn block_on<T>(
+        config: &Config,
+        command: impl AsyncFnOnce(Self) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async { command(Self::open(config).await?).await })
+    }
+
+    async fn open(config: &Config) -> anyhow::Result<Self> {
+        let data_dir = &config.data_dir;
+        if !Authority::exists(data_dir) || !data_dir.join(CATALOGUE).exists() {
+            // Creating them here would leave them to the wrong user.
+            bail!(
+                "there is no coordinator in {}; start it once first, or name its settings with --config",
+                data_dir.display()
+            );
+        }
+        let clock = Arc::new(SystemClock::new());
+        let authority = Authority::open(data_dir, &config.agents.names, clock.wall())?;
+        // Nobody is connected to this process.
+        let sessions = Arc::new(Sessions::new(Meters::default(), clock.clone()));
+        let services = Services::open(&services_config(config), clock, sessions).await?;
+        Ok(Self {
+            services,
+            authority,
+        })
+    }
+}
+
+fn services_config(config: &Config) -> ServicesConfig {
+    ServicesConfig {
+        uploads_per_agent: config.storage.max_uploads_per_agent.as_usize(),
+        uploads_total: config.storage.max_uploads.as_usize(),
+        reserve_bytes: config.storage.reserve_bytes.get(),
+        edge_cache_bytes: config.storage.edge_cache_bytes.as_usize(),
+        ..ServicesConfig::new(&config.data_dir)
+    }
+}
+
+/// A new authority only for a new coordinator: a second one would shut out every enrolled agent.
+fn open_authority(config: &Config, now: shared::time::WallTime) -> anyhow::Result<Authority> {
+    let data_dir = &config.data_dir;
+    if !Authority::exists(data_dir) && data_dir.join(CATALOGUE).exists() {
+        bail!(
+            "{} is missing beside the catalogue; restore it from a backup, or move the catalogue away to \
+             start anew and enrol every agent again",
+            data_dir.join(ca::FILE).display()
+        );
+    }
+    Ok(Authority::open(data_dir, &config.agents.names, now)?)
+}
+
+fn keep_password(data_dir: &Path, first: &FirstAdministrator) -> anyhow::Result<()> {
+    let path = data_dir.join(FIRST_PASSWORD_FILE);
+    let text = format!(
+        "login: {}\npassword: {}\nDelete this file once you have signed in and kept the password elsewhere.\n",
+        first.login,
+        first.password.expose_secret()
+    );
+    ca::write_secret(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
+}
+
+async fn bind_http(config: &config::Http) -> anyhow::Result<Server> {
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!(
+            "cannot listen for browsers on TCP {}; is another program using it?",
+            config.listen
+        )
+    })?;
+    Ok(Server {
+        listener,
+        tls: config.tls.as_ref().map(browser_tls).transpose()?,
+        max_connections: config.max_connections.as_usize(),
+    })
+}
+
+fn browser_tls(config: &HttpTls) -> anyhow::Result<TlsAcceptor> {
+    let chain = CertificateDer::pem_file_iter(&config.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| {
+            format!(
+                "reading the certificate in {}",
+                config.certificate.display()
+            )
+        })?;
+    let key = PrivateKeyDer::from_pem_file(&config.key)
+        .with_context(|| format!("reading the key in {}", config.key.display()))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .with_context(|| {
+            let (certificate, key) = (config.certificate.display(), config.key.display());
+            format!("the certificate in {certificate} and the key in {key} do not belong together")
+        })?;
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(tls)))
+}
+
+/// Keeps the coordinator's own certificate fresh.
+async fn renew(authority: Arc<Authority>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(RENEWAL_CHECK);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        match authority.renew_if_due(clock.wall()) {
+            Ok(true) => tracing::info!("the coordinator's certificate was renewed"),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%error, "the coordinator's certificate could not be renewed")
+            }
+        }
+    }
+}
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

@@ -1,0 +1,81 @@
+//! `run`: the coordinator, until SIGTERM or SIGINT.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use secrecy::ExposeSecret as _;
+use shared::clock::SystemClock;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::print;
+use crate::app::{Coordinator, FIRST_PASSWORD_FILE};
+use crate::config::{Config, Format, Log};
+
+#[tokio::main]
+pub(super) async fn run(config: Config) -> anyhow::Result<()> {
+    start_log(&config.log)?;
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    let on_signal = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        on_signal.cancel();
+    });
+    let coordinator = Coordinator::load(config, Arc::new(SystemClock::new())).await?;
+    print(&greeting(&coordinator))?;
+    coordinator.run(stop).await
+}
+
+/// What the first start says once, and every start says. Goes to standard output, not to the log,
+/// which others read.
+fn greeting(coordinator: &Coordinator) -> String {
+    let scheme = if coordinator.has_tls() {
+        "https"
+    } else {
+        "http"
+    };
+    let mut text = format!(
+        "pages and API: {scheme}://{}\nagents: UDP {}\n",
+        coordinator.http_address(),
+        coordinator.agent_address()
+    );
+    if let Some(tunnel) = coordinator.tunnel_address() {
+        text.push_str(&format!("agents where UDP is blocked: TCP {tunnel}\n"));
+    }
+    if let Some(first) = coordinator.first_administrator() {
+        text.push_str(&format!(
+            "\nfirst start: sign in as {} with the password {}\nIt is not shown again; until you delete \
+             it, it is also in {FIRST_PASSWORD_FILE} in the data directory.\n",
+            first.login,
+            first.password.expose_secret()
+        ));
+    }
+    text
+}
+
+fn start_log(log: &Log) -> anyhow::Result<()> {
+    let filter = EnvFilter::builder()
+        .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
+        .with_env_var("CCTV_LOG");
+    let filter = match std::env::var_os("CCTV_LOG") {
+        Some(_) => filter.from_env().context("reading CCTV_LOG")?,
+        None => filter
+            .parse(log.level.name())
+            .context("setting the log's level")?,
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match log.format {
+        Format::Text => subscriber.try_init(),
+        Format::Json => subscriber.json().flatten_event(true).try_init(),
+    }
+    .map_err(|error| anyhow::anyhow!("starting the log: {error}"))
+}

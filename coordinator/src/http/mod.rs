@@ -1,0 +1,125 @@
+//! The HTTP edge: turns a request into a service call and the answer back. This file is the table
+//! of contents of the API.
+//!
+//! No business here: who may do what, what is stored where and what a playlist says is decided
+//! below, in `services` and `domain`. Every handler takes an actor, gets a grant for it, and calls
+//! the service that wants that grant.
+
+#![allow(
+    unused_qualifications,
+    reason = "the derives of utoipa repeat the paths they are given"
+)]
+
+pub mod actor;
+pub mod agents;
+pub mod cameras;
+pub mod error;
+pub mod extract;
+pub mod health;
+pub mod middleware;
+pub mod openapi;
+pub mod page;
+pub mod playback;
+mod range;
+pub mod serve;
+pub mod session;
+pub mod sites;
+pub mod storage;
+pub mod timeline;
+mod translate;
+pub mod ui;
+pub mod vocabulary;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use shared::clock::Clock;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::ca::Authority;
+use crate::config::Address;
+use crate::metrics::{Meters, Metrics};
+use crate::services::Services;
+
+/// Largest body of a request; ours are a few hundred bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// What handlers work with.
+pub struct Api {
+    pub services: Arc<Services>,
+    pub authority: Arc<Authority>,
+    pub meters: Meters,
+    pub metrics: Metrics,
+    pub clock: Arc<dyn Clock>,
+    /// What enrolment codes tell agents to dial.
+    pub agent_address: Address,
+    pub ui_dir: PathBuf,
+    pub metrics_from: Vec<IpAddr>,
+    /// Whether browsers reach us over TLS.
+    pub secure: bool,
+    pub request_timeout: Duration,
+    /// Cancelled when the program is about to end.
+    pub stopping: CancellationToken,
+}
+
+/// Every operation, in the order of the document.
+fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .routes(routes!(
+            session::sign_in,
+            session::get_session,
+            session::sign_out
+        ))
+        .routes(routes!(sites::list_sites))
+        .routes(routes!(agents::list_agents))
+        .routes(routes!(agents::create_invite))
+        .routes(routes!(agents::revoke_agent))
+        .routes(routes!(cameras::list_cameras))
+        .routes(routes!(cameras::get_camera, cameras::change_camera))
+        .routes(routes!(cameras::restart_camera))
+        .routes(routes!(cameras::probe_camera))
+        .routes(routes!(timeline::get_timeline))
+        .routes(routes!(playback::prepare_playback))
+        .routes(routes!(playback::get_playback))
+        .routes(routes!(playback::get_playlist))
+        .routes(routes!(playback::get_segment))
+        .routes(routes!(storage::get_storage_stats))
+        .routes(routes!(openapi::get_openapi))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+}
+
+/// The API and the pages, with everything around them. The last layer sees a request first.
+pub fn router(api: Arc<Api>) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router
+        .method_not_allowed_fallback(ui::method_not_allowed)
+        .fallback(ui::serve)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn(middleware::cross_site::layer))
+        .layer(from_fn_with_state(
+            api.request_timeout,
+            middleware::time_out,
+        ))
+        .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(from_fn_with_state(api.clone(), middleware::observe::layer))
+        .layer(
+            CompressionLayer::new()
+                .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("video/"))),
+        )
+        .layer(from_fn_with_state(api.secure, middleware::headers::layer))
+        .layer(from_fn(middleware::request_id::layer))
+        .with_state(api)
+}

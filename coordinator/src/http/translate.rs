@@ -1,0 +1,133 @@
+//! From what services say went wrong to what the client is told: the one place.
+//!
+//! A failing store or a bug is logged here and told as [`Code::Internal`]; everything else is the
+//! client's to know.
+
+use super::error::{Code, Error};
+use crate::services::access::{AccessError, SignInError};
+use crate::services::agents::AgentError;
+use crate::services::cameras::CameraError;
+use crate::services::edge_source::EdgeError;
+use crate::services::playback::PlaybackError;
+use crate::services::storage::StorageError;
+use crate::services::timeline::TimelineError;
+use crate::stores::StoreError;
+use crate::stores::objects::ObjectError;
+
+/// Seconds after which trying again makes sense when we are busy.
+const BUSY_SECONDS: u64 = 2;
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy { .. } => {
+                tracing::warn!(%error, "a request was put off");
+                Self::new(Code::Overloaded).with_retry_after(BUSY_SECONDS)
+            }
+            StoreError::Closed => Self::new(Code::Unavailable),
+            error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<AccessError> for Error {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Unauthenticated => Code::Unauthenticated.into(),
+            AccessError::Hidden => Code::NotFound.into(),
+            AccessError::Forbidden => Code::Forbidden.into(),
+            AccessError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SignInError> for Error {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Wrong => Code::WrongCredentials.into(),
+            SignInError::TooMany => Self::new(Code::TooManyAttempts).with_retry_after(BUSY_SECONDS),
+            SignInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<EdgeError> for Error {
+    fn from(error: EdgeError) -> Self {
+        let code = match &error {
+            EdgeError::Offline => Code::AgentOffline,
+            EdgeError::NotFound { .. } => Code::Gone,
+            EdgeError::Failed { .. } | EdgeError::Corrupt { .. } => Code::AgentFailed,
+            EdgeError::TimedOut => Code::AgentTimeout,
+            EdgeError::Overloaded => {
+                return Self::new(Code::Overloaded).with_retry_after(BUSY_SECONDS);
+            }
+            EdgeError::Unsupported => Code::Unsupported,
+        };
+        tracing::info!(%error, "an agent did not do what was asked of it");
+        Self::new(code).with_details(error)
+    }
+}
+
+impl From<AgentError> for Error {
+    fn from(error: AgentError) -> Self {
+        match error {
+            AgentError::Access(error) => error.into(),
+            AgentError::Name { .. } | AgentError::Validity => {
+                Self::new(Code::InvalidValue).with_details(error)
+            }
+            AgentError::Unknown { .. } => Code::NotFound.into(),
+            AgentError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CameraError> for Error {
+    fn from(error: CameraError) -> Self {
+        match error {
+            CameraError::Access(error) => error.into(),
+            CameraError::Change(error) => Self::new(Code::InvalidValue).with_details(error),
+            CameraError::Edge(error) => error.into(),
+            CameraError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TimelineError> for Error {
+    fn from(error: TimelineError) -> Self {
+        match error {
+            TimelineError::Access(error) => error.into(),
+            TimelineError::TooLong => Self::new(Code::InvalidValue).with_details(error),
+            TimelineError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StorageError> for Error {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Access(error) => error.into(),
+            StorageError::Objects(error) => Self::internal(&error),
+            StorageError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PlaybackError> for Error {
+    fn from(error: PlaybackError) -> Self {
+        match error {
+            PlaybackError::Unauthenticated => Code::Unauthenticated.into(),
+            PlaybackError::Hidden => Code::NotFound.into(),
+            PlaybackError::Forbidden => Code::Forbidden.into(),
+            PlaybackError::Range => Self::new(Code::InvalidValue).with_details(error),
+            PlaybackError::LinkInvalid => Code::LinkInvalid.into(),
+            PlaybackError::LinkExpired => Code::LinkExpired.into(),
+            PlaybackError::NothingYet => Self::new(Code::NothingYet).with_retry_after(BUSY_SECONDS),
+            PlaybackError::Gone => Code::Gone.into(),
+            PlaybackError::OutOfRange { size } => Self::out_of_range(size),
+            PlaybackError::Edge(error) => error.into(),
+            PlaybackError::Objects(ObjectError::NotFound { .. }) => Code::Gone.into(),
+            PlaybackError::Objects(error) => Self::internal(&error),
+            PlaybackError::Store(error) => error.into(),
+        }
+    }
+}

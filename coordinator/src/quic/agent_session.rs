@@ -1,0 +1,312 @@
+//! The life of one agent's connection: who it is, greeting, streams, end. What the streams carry is
+//! in the file of each kind.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use quinn::{Connection, ConnectionError, RecvStream, SendStream};
+use shared::hash::Sha256;
+use shared::id::AgentId;
+use shared::time::WallTime;
+use shared::wire::control::{FromAgent, Hello, ToAgent, Welcome};
+use shared::wire::{CloseCode, PROTOCOL_MAX, PROTOCOL_MIN, StreamHeader};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use super::admission::Place;
+use super::control::{self, Order, Orders};
+use super::message::{self, MessageError};
+use super::{Context, certificate, code, metadata, transport, upload};
+use crate::ca::agent_named_in;
+use crate::metrics::Outcome;
+use crate::services::agents::{AgentGrant, NotAdmitted};
+
+/// How often a standing connection is asked whether it is still welcome; a command at the host's
+/// console cannot tell us otherwise.
+const ADMISSION_CHECK: Duration = Duration::from_secs(2);
+/// How long a stream may take to say what it is for.
+const HEADER_PATIENCE: Duration = Duration::from_secs(10);
+/// Fetches from one agent at once; more wait, and then are refused.
+const FETCHES: usize = 16;
+/// Commands waiting to be sent to one agent.
+const ORDERS: usize = 32;
+
+/// One agent's connection, as the rest of the coordinator uses it.
+pub(super) struct Session {
+    pub(super) grant: AgentGrant,
+    pub(super) connection: Connection,
+    pub(super) connected_at: WallTime,
+    pub(super) orders: mpsc::Sender<Order>,
+    pub(super) fetches: Arc<Semaphore>,
+    metadata_open: AtomicBool,
+}
+
+impl Session {
+    pub(super) fn close(&self, with: CloseCode, reason: &str) {
+        self.connection.close(code(with), reason.as_bytes());
+    }
+}
+
+/// Why a connection is to end.
+#[derive(Debug)]
+pub(super) struct End {
+    code: CloseCode,
+    reason: String,
+}
+
+impl End {
+    pub(super) fn new(code: CloseCode, reason: impl ToString) -> Self {
+        let reason = reason.to_string();
+        Self { code, reason }
+    }
+}
+
+/// How a message failed decides whether the connection ends with it.
+impl From<MessageError> for End {
+    fn from(error: MessageError) -> Self {
+        Self::new(error.close_code().unwrap_or(CloseCode::Done), error)
+    }
+}
+
+impl From<ConnectionError> for End {
+    fn from(error: ConnectionError) -> Self {
+        Self::new(CloseCode::Done, error)
+    }
+}
+
+pub(super) async fn serve(connection: Connection, place: Place, context: Arc<Context>) {
+    let peer = connection.remote_address();
+    let (grant, seal) = match admit(&connection, &context).await {
+        Ok(admitted) => admitted,
+        Err(end) => {
+            context.meters.connection(Outcome::Refused);
+            tracing::warn!(%peer, reason = end.reason, "an agent was not let in");
+            return connection.close(code(end.code), end.reason.as_bytes());
+        }
+    };
+    let agent = grant.id();
+    let end = match greet(&connection, &grant, &context).await {
+        Ok(greeted) => {
+            let _place = place.admitted();
+            transport::widen(&connection);
+            context.meters.connection(Outcome::Connected);
+            tracing::info!(agent.id = %agent, %peer, version = greeted.version, "an agent connected");
+            work(connection.clone(), grant, seal, greeted, &context).await
+        }
+        Err(end) => end,
+    };
+    connection.close(code(end.code), end.reason.as_bytes());
+    tracing::info!(agent.id = %agent, %peer, reason = end.reason, "an agent's connection ended");
+}
+
+/// What a certificate proves: TLS has checked that our authority signed it and that the peer holds
+/// its key; the catalogue knows whether it is still welcome.
+async fn admit(connection: &Connection, context: &Context) -> Result<(AgentGrant, Sha256), End> {
+    let certificate = certificate(connection).ok_or_else(|| {
+        End::new(
+            CloseCode::Revoked,
+            "this protocol needs an agent's certificate",
+        )
+    })?;
+    let agent = agent_named_in(&certificate)
+        .ok_or_else(|| End::new(CloseCode::Revoked, "the certificate names no agent"))?;
+    let seal = Sha256::of(&certificate);
+    match context.services.agents.admit(agent, seal).await {
+        Ok(grant) => Ok((grant, seal)),
+        Err(error @ NotAdmitted::Store(_)) => {
+            tracing::error!(%error, "could not look an agent up");
+            Err(End::new(
+                CloseCode::Internal,
+                "the coordinator cannot look agents up now",
+            ))
+        }
+        Err(error) => Err(End::new(CloseCode::Revoked, error)),
+    }
+}
+
+/// The control stream after its greeting.
+struct Greeted {
+    send: SendStream,
+    receive: RecvStream,
+    /// Of the agent program.
+    version: String,
+}
+
+async fn greet(
+    connection: &Connection,
+    grant: &AgentGrant,
+    context: &Context,
+) -> Result<Greeted, End> {
+    let hello = async {
+        let (send, mut receive) = connection.accept_bi().await?;
+        match message::read(&mut receive).await? {
+            Some(StreamHeader::Control) => {}
+            _ => return Err(rule("the first stream is not control")),
+        }
+        match message::read(&mut receive).await? {
+            Some(FromAgent::Hello(hello)) => Ok((send, receive, hello)),
+            _ => Err(rule("the first message is not a hello")),
+        }
+    };
+    let (mut send, receive, hello) = tokio::time::timeout(context.handshake_timeout, hello)
+        .await
+        .map_err(|_| End::new(CloseCode::Overloaded, "no greeting in time"))??;
+    let protocol = agree(&hello, grant.id())?;
+    let pending = context.services.ingest.hello(grant, &hello).await;
+    let pending = pending.map_err(|error| {
+        tracing::error!(agent.id = %grant.id(), %error, "could not note a greeting");
+        End::new(
+            CloseCode::Internal,
+            "the coordinator cannot note the greeting now",
+        )
+    })?;
+    let heartbeat_ms = u32::try_from(context.heartbeat_interval.as_millis()).unwrap_or(u32::MAX);
+    let welcome = ToAgent::Welcome(Welcome {
+        protocol,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        now: context.clock.wall(),
+        heartbeat_ms,
+    });
+    message::write(&mut send, &welcome).await?;
+    if let Some(command) = pending {
+        message::write(&mut send, &ToAgent::Command(command)).await?;
+    }
+    Ok(Greeted {
+        send,
+        receive,
+        version: hello.version.chars().take(64).collect(),
+    })
+}
+
+/// The newest protocol that both speak.
+fn agree(hello: &Hello, agent: AgentId) -> Result<u32, End> {
+    if hello.agent != agent {
+        return Err(rule("the hello names another agent than the certificate"));
+    }
+    let protocol = hello.protocol_max.min(PROTOCOL_MAX);
+    if protocol < hello.protocol_min.max(PROTOCOL_MIN) {
+        let reason = format!("this coordinator speaks protocol {PROTOCOL_MIN} to {PROTOCOL_MAX}");
+        return Err(End::new(CloseCode::Version, reason));
+    }
+    Ok(protocol)
+}
+
+/// From the greeting to the end.
+async fn work(
+    connection: Connection,
+    grant: AgentGrant,
+    seal: Sha256,
+    greeted: Greeted,
+    context: &Arc<Context>,
+) -> End {
+    let (orders, waiting) = mpsc::channel(ORDERS);
+    let session = Arc::new(Session {
+        grant,
+        connection,
+        connected_at: context.clock.wall(),
+        orders,
+        fetches: Arc::new(Semaphore::new(FETCHES)),
+        metadata_open: AtomicBool::new(false),
+    });
+    context.sessions.add(&session);
+    let open = Orders::default();
+    let end = tokio::select! {
+        end = control::listen(greeted.receive, &session, context, &open) => end,
+        end = control::talk(greeted.send, waiting, &open) => end,
+        end = streams(&session, context) => end,
+        end = watch(&session, seal, context) => end,
+        error = session.connection.closed() => error.into(),
+    };
+    if context.sessions.remove(&session) {
+        context.services.ingest.disconnected(&session.grant);
+    }
+    end
+}
+
+/// Ends when the agent is no longer welcome.
+async fn watch(session: &Session, seal: Sha256, context: &Context) -> End {
+    let mut ticks = tokio::time::interval(ADMISSION_CHECK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match context
+            .services
+            .agents
+            .admit(session.grant.id(), seal)
+            .await
+        {
+            Ok(_) => {}
+            // A busy database is no reason to send agents away.
+            Err(NotAdmitted::Store(error)) => tracing::debug!(%error, "could not look an agent up"),
+            Err(error) => return End::new(CloseCode::Revoked, error),
+        }
+    }
+}
+
+/// Serves the agent's streams, each in a task of its own; QUIC bounds how many there are.
+async fn streams(session: &Arc<Session>, context: &Arc<Context>) -> End {
+    let mut tasks = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = session.connection.accept_bi() => match accepted {
+                Ok((send, receive)) => {
+                    tasks.spawn(stream(send, receive, session.clone(), context.clone()));
+                }
+                Err(error) => return error.into(),
+            },
+            accepted = session.connection.accept_uni() => match accepted {
+                Ok(mut receive) => {
+                    let _ = receive.stop(code(CloseCode::UnknownKind));
+                }
+                Err(error) => return error.into(),
+            },
+            Some(ended) = tasks.join_next() => match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(end)) => return end,
+                Err(error) => {
+                    tracing::error!(%error, "serving a stream panicked");
+                    return End::new(CloseCode::Internal, "the coordinator failed");
+                }
+            },
+        }
+    }
+}
+
+/// # Errors
+/// The peer broke a rule that ends the whole connection.
+async fn stream(
+    mut send: SendStream,
+    mut receive: RecvStream,
+    session: Arc<Session>,
+    context: Arc<Context>,
+) -> Result<(), End> {
+    let header = match message::read_within(&mut receive, HEADER_PATIENCE).await {
+        Ok(Some(header)) => header,
+        // Opened and thought better of.
+        Ok(None) | Err(MessageError::Read(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    match header {
+        StreamHeader::Control => Err(rule("a second control stream")),
+        StreamHeader::Fetch(_) => Err(rule("agents do not fetch")),
+        StreamHeader::Metadata if session.metadata_open.swap(true, Ordering::Relaxed) => {
+            Err(rule("a second metadata stream"))
+        }
+        StreamHeader::Metadata => metadata::serve(send, receive, &session.grant, &context).await,
+        StreamHeader::Upload(offer) => {
+            upload::serve(send, receive, offer, &session.grant, &context).await
+        }
+        StreamHeader::Unknown => {
+            let _ = send.reset(code(CloseCode::UnknownKind));
+            let _ = receive.stop(code(CloseCode::UnknownKind));
+            Ok(())
+        }
+    }
+}
+
+/// The peer broke a rule of the protocol.
+pub(super) fn rule(reason: &str) -> End {
+    End::new(CloseCode::ProtocolError, reason)
+}
