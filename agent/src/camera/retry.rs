@@ -1,5 +1,7 @@
 //! When to try a camera again. Pure: outcomes and randomness in, waits out; it never gives up.
 //!
+//! - After a session that gave pictures for a while: at once, give or take. Cameras that end
+//!   sessions by the clock lose a moment each time, not seconds.
 //! - After a failure: 1 s, doubling to 30 s, with jitter.
 //! - After three failures in a row a breaker opens for 30 s: no session is tried. It is *half open*
 //!   all the while: every [`LOOK_EVERY`] the camera is asked for its description, which costs it
@@ -24,6 +26,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(4);
 
 /// A session that gave pictures for less long counts as a failure still.
 const PROVEN: Duration = Duration::from_secs(10);
+
+/// At most, so that many that were cut off together do not come back in one instant.
+const AT_ONCE: Duration = Duration::from_millis(300);
 
 /// How a try ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +85,7 @@ impl Retry {
             }
             Outcome::Played(lasted) if lasted >= PROVEN => {
                 *self = Self::default();
-                Wait::plain(self.plain.next(random))
+                Wait::plain(AT_ONCE.mul_f64(random.clamp(0.0, 1.0)))
             }
             Outcome::Played(_) | Outcome::Refused(_) => {
                 self.password.reset();
@@ -128,7 +133,9 @@ mod tests {
         assert_eq!(seconds(&mut retry, GONE), (4, false));
         assert_eq!(seconds(&mut retry, GONE), (30, true));
         assert_eq!(seconds(&mut retry, GONE), (30, true));
-        assert_eq!(seconds(&mut retry, Outcome::Played(PROVEN)), (2, false));
+        let proven = Outcome::Played(PROVEN);
+        assert_eq!(retry.after(proven, 1.0), Wait::plain(AT_ONCE));
+        assert_eq!(seconds(&mut retry, GONE), (2, false));
     }
 
     #[test]
@@ -162,6 +169,7 @@ mod tests {
                     Outcome::Wiser => (0, 0),
                     PASSWORD => (30, 300),
                     Outcome::NoPicture => (1, 5),
+                    Outcome::Played(lasted) if lasted >= PROVEN => (0, 1),
                     Outcome::Refused(_) | Outcome::Played(_) => (1, 30),
                 };
                 prop_assert!(wait.until_try >= Duration::from_secs(least), "{:?} after {:?}", wait, outcome);

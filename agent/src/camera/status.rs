@@ -123,7 +123,7 @@ impl Rates {
     /// Bits a second, and thousandths of a picture a second.
     pub(super) fn per_second(&self, now: Duration) -> (u64, u32) {
         let current = now.as_secs() + 1;
-        let window = current.saturating_sub(WINDOW_SECONDS as u64)..current;
+        let window = current.saturating_sub(WINDOW_SECONDS as u64).max(1)..current;
         let whole = || {
             self.seconds
                 .iter()

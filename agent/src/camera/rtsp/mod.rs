@@ -285,7 +285,10 @@ impl Session {
                     self.renew_parameters();
                 }
                 let Some(parameters) = self.parameters.clone() else {
-                    self.note_once("pictures come without parameter sets and cannot be used", None);
+                    self.note_once(
+                        "pictures come without parameter sets and cannot be used",
+                        None,
+                    );
                     return None;
                 };
                 let pts = Ticks90k::new(frame.timestamp().timestamp());

@@ -1,0 +1,3 @@
+//! The agent's parts against real counterparts: one binary, one module per part.
+
+mod camera;
