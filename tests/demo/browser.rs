@@ -1,0 +1,27 @@
+//! The pages in Chromium against the demo.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use tokio::process::Command;
+
+use crate::{Demo, check, say, street};
+
+/// Runs the browser specs once every camera has footage.
+pub(crate) async fn test_pages(demo: &Demo) -> Result<()> {
+    check::every_camera(demo).await?;
+    say("Testing the pages in Chromium …");
+    let specs = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
+    let status = Command::new("npm")
+        .args(["run", "--silent", "e2e"])
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui"))
+        .env("BASE_URL", demo.centre.url())
+        .env("CCTV_LOGIN", "admin")
+        .env("CCTV_PASSWORD", demo.centre.first_password()?)
+        .env("CCTV_EDGE_ONLY_CAMERA", street::EDGE_ONLY)
+        .status()
+        .await
+        .with_context(|| format!("running the specs in {}", specs.display()))?;
+    ensure!(status.success(), "the browser tests ended with {status}");
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! `make demo`: two sites with four simulated cameras each, their agents, and the coordinator, on this machine.
+//!
+//! With `--check` nobody needs to watch: it succeeds only when video of every camera was fetched through its playlist and
+//! decoded. With `--browser-tests` the pages are tested against it.
+
+mod browser;
+mod check;
+mod street;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use camera_sim::Simulator;
+use clap::Parser;
+use support::api::Api;
+use support::net::Conditions;
+use support::world::{Centre, Site};
+use tempfile::TempDir;
+
+/// Eight simulated cameras on two sites, two agents and a coordinator.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Fetch and decode video of every camera, then stop; exit code 0 means that all of it was there.
+    #[arg(long)]
+    check: bool,
+    /// Test the pages in Chromium, then stop.
+    #[arg(long, conflicts_with = "check")]
+    browser_tests: bool,
+    /// Where pages and API are served. Tests take a free port.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Keep everything in this directory instead of a temporary one.
+    #[arg(long)]
+    data: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("\ndemo: {error:?}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(arguments: &Arguments) -> Result<()> {
+    let temporary =
+        TempDir::with_prefix("cctv-demo-").context("making a directory for the demo")?;
+    let directory = arguments.data.as_deref().unwrap_or_else(|| temporary.path());
+    let unattended = arguments.check || arguments.browser_tests;
+    let listen = if unattended {
+        SocketAddr::from(([127, 0, 0, 1], 0))
+    } else {
+        arguments.listen
+    };
+    let mut demo = Demo::start(directory, listen).await?;
+    let result = if arguments.check {
+        check::every_camera(&demo).await
+    } else if arguments.browser_tests {
+        browser::test_pages(&demo).await
+    } else {
+        demo.show().await
+    };
+    if result.is_err() {
+        demo.show_logs();
+    }
+    demo.stop().await?;
+    result
+}
+
+/// Everything that runs.
+struct Demo {
+    simulator: Simulator,
+    centre: Centre,
+    sites: Vec<Site>,
+    api: Api,
+}
+
+impl Demo {
+    async fn start(directory: &Path, listen: SocketAddr) -> Result<Self> {
+        say("Starting eight simulated cameras …");
+        let simulator = Simulator::start(street::simulator())
+            .await
+            .context("starting the camera simulator")?;
+        say("Starting the coordinator …");
+        let centre = Centre::start_at(&directory.join("centre"), listen, "").await?;
+        let mut sites = Vec::new();
+        for site in street::SITES {
+            say(&format!(
+                "Enrolling and starting the agent of {} …",
+                site.name
+            ));
+            let cameras = site.settings(&simulator);
+            sites.push(
+                Site::start(
+                    site.name,
+                    &directory.join(site.directory),
+                    &centre,
+                    &cameras,
+                    &street::agent(),
+                )
+                .await?,
+            );
+        }
+        let api = centre.sign_in().await?;
+        Ok(Self {
+            simulator,
+            centre,
+            sites,
+            api,
+        })
+    }
+
+    /// For a person: says where to look, cuts one site off for a while, and runs until Ctrl-C.
+    async fn show(&mut self) -> Result<()> {
+        let password = self.centre.first_password()?;
+        say(&format!(
+            "\n  Open      {}\n  Sign in   admin\n  Password  {password}\n\n  Ctrl-C ends the demo and removes what it recorded.\n",
+            self.centre.url()
+        ));
+        tokio::select! {
+            outage = self.outage() => outage?,
+            stopped = tokio::signal::ctrl_c() => return Ok(stopped?),
+        }
+        tokio::signal::ctrl_c().await?;
+        say("\nStopping …");
+        Ok(())
+    }
+
+    /// What the product is for: a site without a link goes on recording, and catches up.
+    async fn outage(&self) -> Result<()> {
+        let site = self.sites.last().context("no site")?;
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        say(&format!(
+            "  {}: link to the centre cut for 45 s; the agent goes on recording",
+            site.name()
+        ));
+        site.link().set(Conditions::CUT);
+        tokio::time::sleep(Duration::from_secs(45)).await;
+        site.link().set(Conditions::PERFECT);
+        say(&format!(
+            "  {}: link restored; watch its timeline fill up",
+            site.name()
+        ));
+        Ok(())
+    }
+
+    fn show_logs(&mut self) {
+        if let Ok(program) = self.centre.program() {
+            say(&format!("--- coordinator\n{}", program.log_tail()));
+        }
+        for site in &mut self.sites {
+            let name = site.name().to_owned();
+            if let Ok(program) = site.program() {
+                say(&format!("--- agent of {name}\n{}", program.log_tail()));
+            }
+        }
+    }
+
+    async fn stop(mut self) -> Result<()> {
+        for site in &mut self.sites {
+            site.stop().await?;
+        }
+        self.centre.stop().await?;
+        self.simulator.shutdown().await;
+        Ok(())
+    }
+}
+
+/// A line on standard output; nobody listening is no reason to fail.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}

@@ -1,0 +1,158 @@
+//! What several promises need: small cameras, a centre and a site, and the long or short form of a proof.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use camera_sim::{CameraConfig, Simulator, SimulatorConfig, Source};
+use shared::clock::{Clock as _, SystemClock};
+use shared::time::{TimeRange, WallTime};
+use support::api::Api;
+use support::footage::Footage;
+use support::wait;
+use support::world::{CameraSettings, Centre, Site, SiteSettings};
+
+/// Whether `make soak` asked for the long form.
+pub(crate) fn soak() -> bool {
+    std::env::var_os("CCTV_SOAK").is_some()
+}
+
+/// `short` in the test command, `long` in the soak.
+pub(crate) fn short_or<T>(short: T, long: T) -> T {
+    if soak() { long } else { short }
+}
+
+pub(crate) fn now() -> WallTime {
+    SystemClock::new().wall()
+}
+
+/// A live camera of 12 small pictures a second.
+pub(crate) fn camera(name: &str, seed: u64) -> CameraConfig {
+    CameraConfig {
+        source: Source::Scene { seed },
+        width: 320,
+        height: 192,
+        fps: 12,
+        gop_frames: 12,
+        bitrate: 200_000,
+        ..CameraConfig::scene(name)
+    }
+}
+
+/// One site with some cameras, its centre, and somebody who looks.
+pub(crate) struct Scene {
+    pub(crate) simulator: Simulator,
+    pub(crate) centre: Centre,
+    pub(crate) site: Site,
+    pub(crate) api: Api,
+    pub(crate) began: WallTime,
+}
+
+impl Scene {
+    pub(crate) async fn start(
+        directory: &Path,
+        cameras: Vec<CameraConfig>,
+        settings: &SiteSettings,
+    ) -> Result<Self> {
+        let simulator = Simulator::start(SimulatorConfig::of(cameras)).await?;
+        let centre = Centre::start(&directory.join("centre")).await?;
+        let cameras: Vec<_> = simulator
+            .cameras()
+            .iter()
+            .map(|camera| CameraSettings::simulated(&simulator, camera.name()))
+            .collect();
+        let site =
+            Site::start("site", &directory.join("site"), &centre, &cameras, settings).await?;
+        let api = centre.sign_in().await?;
+        let scene = Self {
+            simulator,
+            centre,
+            site,
+            api,
+            began: now(),
+        };
+        for camera in &cameras {
+            scene.recorded_since(&camera.name, scene.began).await?;
+        }
+        Ok(Self {
+            began: now(),
+            ..scene
+        })
+    }
+
+    /// The camera's id at the centre, once it is known.
+    pub(crate) async fn camera_id(&self, name: &str) -> Result<String> {
+        wait::until(
+            "the camera to be known",
+            Duration::from_secs(30),
+            async || self.api.camera_id(name).await,
+        )
+        .await
+    }
+
+    /// Waits until pictures after `since` are known at the centre.
+    pub(crate) async fn recorded_since(&self, name: &str, since: WallTime) -> Result<()> {
+        let id = self.camera_id(name).await?;
+        wait::until(
+            &format!("{name} to be recorded"),
+            Duration::from_secs(60),
+            async || {
+                let timeline = self
+                    .api
+                    .timeline(
+                        &id,
+                        TimeRange::starting_at(since, Duration::from_secs(3_600)),
+                    )
+                    .await?;
+                let recorded = timeline["seconds"]["recorded"].as_f64().unwrap_or(0.0);
+                ensure!(recorded > 1.0, "{}", timeline["spans"]);
+                Ok(())
+            },
+        )
+        .await
+    }
+
+    /// Waits until every instant of `range` is accounted for at the centre, and returns the timeline.
+    pub(crate) async fn accounted(
+        &self,
+        name: &str,
+        range: TimeRange,
+        limit: Duration,
+    ) -> Result<serde_json::Value> {
+        let id = self.camera_id(name).await?;
+        wait::until(&format!("{name} to be accounted for"), limit, async || {
+            let timeline = self.api.timeline(&id, range).await?;
+            for span in timeline["spans"].as_array().into_iter().flatten() {
+                ensure!(
+                    span["state"] != "not_yet_reported" && span["state"] != "unexplained",
+                    "{span}"
+                );
+            }
+            Ok(timeline)
+        })
+        .await
+    }
+
+    /// Waits until nothing is left to upload.
+    pub(crate) async fn uploaded(&self, limit: Duration) -> Result<()> {
+        wait::until("all closed segments to be uploaded", limit, async || {
+            let status = self.site.status().await?;
+            let backlog = &status["uplink"]["upload_backlog"];
+            ensure!(*backlog == 0, "{backlog} segments left");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Fetches and decodes what the playlist of `range` lists.
+    pub(crate) async fn footage(&self, name: &str, range: TimeRange) -> Result<Footage> {
+        Footage::fetch(&self.api, &self.camera_id(name).await?, range).await
+    }
+
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        self.site.stop().await?;
+        self.centre.stop().await?;
+        self.simulator.shutdown().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! Footage as a viewer gets it: fetched through the playlist, decoded, and read picture by picture.
+
+use anyhow::{Context as _, Result, ensure};
+use camera_sim::decode::{Media, stamps_of_mp4};
+use shared::time::{TimeRange, WallTime};
+
+use crate::api::{Api, PlaylistEntry};
+
+/// One decoded picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Which camera drew it.
+    pub camera: u16,
+    /// Its running number in that camera.
+    pub number: u32,
+    /// When it was drawn.
+    pub drawn: WallTime,
+    /// When the playlist says it was seen.
+    pub shown: WallTime,
+}
+
+/// What a playlist delivered.
+#[derive(Clone, Debug)]
+pub struct Footage {
+    pub entries: Vec<PlaylistEntry>,
+    /// In order of the playlist.
+    pub stamps: Vec<Picture>,
+    /// Pictures whose stamp could not be read.
+    pub unreadable: usize,
+}
+
+impl Footage {
+    /// Fetches and decodes everything the playlist of `range` lists.
+    ///
+    /// # Errors
+    /// Something could not be fetched or decoded.
+    pub async fn fetch(api: &Api, camera: &str, range: TimeRange) -> Result<Self> {
+        let entries = api.playlist(camera, range).await?;
+        Self::of(api, entries).await
+    }
+
+    /// Fetches and decodes these entries.
+    ///
+    /// # Errors
+    /// As [`Footage::fetch`].
+    pub async fn of(api: &Api, entries: Vec<PlaylistEntry>) -> Result<Self> {
+        let files = api.download(&entries).await?;
+        let starts = entries
+            .iter()
+            .enumerate()
+            .filter(|(n, entry)| *n == 0 || entry.discontinuity);
+        let mut footage = Self {
+            stamps: Vec::new(),
+            unreadable: 0,
+            entries: entries.clone(),
+        };
+        for (file, (_, first)) in files.iter().zip(starts) {
+            let start = first
+                .program_date_time
+                .context("a stretch without EXT-X-PROGRAM-DATE-TIME")?;
+            footage.decode(file, start)?;
+        }
+        Ok(footage)
+    }
+
+    fn decode(&mut self, file: &[u8], start: WallTime) -> Result<()> {
+        let pictures =
+            stamps_of_mp4(Media::Bytes(file)).context("decoding what the playlist delivered")?;
+        let origin = pictures.first().map_or(0, |(pts, _)| *pts);
+        for (pts, stamp) in pictures {
+            match stamp {
+                Some(stamp) => self.stamps.push(Picture {
+                    camera: stamp.camera,
+                    number: stamp.frame,
+                    drawn: WallTime::from_millis(i64::try_from(stamp.wall_ms)?),
+                    shown: start
+                        .offset_micros(shared::time::Ticks90k::new(pts - origin).to_micros()),
+                }),
+                None => self.unreadable += 1,
+            }
+        }
+        Ok(())
+    }
+
+    pub fn pictures(&self) -> usize {
+        self.stamps.len()
+    }
+
+    /// Every number from the first to the last, once and in order.
+    ///
+    /// # Errors
+    /// Names the first number that is missing, twice or out of order.
+    pub fn expect_every_picture_once(&self) -> Result<()> {
+        ensure!(
+            self.unreadable == 0,
+            "{} pictures have no readable stamp",
+            self.unreadable
+        );
+        for pair in self.stamps.windows(2) {
+            let (one, next) = (&pair[0], &pair[1]);
+            ensure!(
+                one.camera == next.camera,
+                "a picture of camera {} among those of {}",
+                next.camera,
+                one.camera
+            );
+            ensure!(
+                next.number == one.number + 1,
+                "picture {} is followed by {}",
+                one.number,
+                next.number
+            );
+        }
+        Ok(())
+    }
+
+    /// How far the playlist's time is from the time drawn into the pictures, at most, in milliseconds.
+    pub fn largest_clock_error_ms(&self) -> i64 {
+        self.stamps
+            .iter()
+            .map(|picture| (picture.shown.micros_since(picture.drawn) / 1_000).abs())
+            .max()
+            .unwrap_or(0)
+    }
+}
