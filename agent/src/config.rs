@@ -4,15 +4,18 @@
 //! checking and pointing at the wrong line is in `load`, time windows are in [`schedule`]. What a
 //! setting does is decided by the part of the agent that owns it.
 
+mod convert;
 mod load;
 pub mod schedule;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use data_encoding::HEXLOWER_PERMISSIVE;
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::Deserialize;
+use shared::hash::Sha256;
 use shared::wire::control::{RecordingMode, UploadPolicy};
 use url::Url;
 
@@ -166,7 +169,7 @@ impl Default for RecordingSection {
     fn default() -> Self {
         Self {
             segment_seconds: 60,
-            fragment_ms: 1_000,
+            fragment_ms: 600,
             pre_roll_seconds: 10,
             post_roll_seconds: 30,
         }
@@ -252,6 +255,9 @@ pub struct CameraSection {
     pub password_file: Option<PathBuf>,
     #[serde(default)]
     pub transport: Transport,
+    /// Which certificate an `rtsps` camera may show.
+    #[serde(default)]
+    pub certificate: CameraCertificate,
     #[serde(default = "continuous")]
     pub recording: RecordingMode,
     /// When a camera with `recording = "scheduled"` is recorded.
@@ -278,6 +284,37 @@ pub enum Transport {
     Tcp,
     /// In datagrams of its own; for cameras that cannot do otherwise.
     Udp,
+}
+
+/// Which certificate a camera may show on `rtsps`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum CameraCertificate {
+    /// One that a public authority signed for its name.
+    #[default]
+    Verify,
+    /// Any: encrypts and proves nothing.
+    Any,
+    /// The one with this hash over its DER form.
+    Pinned(Sha256),
+}
+
+impl TryFrom<String> for CameraCertificate {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        const RIGHT: &str = "write \"verify\", \"any\" or \"sha256:\" and 64 hexadecimal digits";
+        match text.as_str() {
+            "verify" => Ok(Self::Verify),
+            "any" => Ok(Self::Any),
+            other => other
+                .strip_prefix("sha256:")
+                .and_then(|digits| HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok())
+                .and_then(|bytes| Sha256::from_slice(&bytes))
+                .map(Self::Pinned)
+                .ok_or(RIGHT),
+        }
+    }
 }
 
 #[cfg(test)]

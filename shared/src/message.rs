@@ -3,10 +3,12 @@
 //! What belongs here is what agent and coordinator both say. Sentences are whole: no program builds
 //! one from pieces.
 
+use serde::Serialize;
+
 use crate::timeline::{Cause, Reason};
 
 /// One sentence in both languages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Message {
     /// Stable, for programs: the name as in JSON.
     pub code: &'static str,
@@ -15,7 +17,7 @@ pub struct Message {
 }
 
 impl Message {
-    const fn new(code: &'static str, en: &'static str, ar: &'static str) -> Self {
+    pub const fn new(code: &'static str, en: &'static str, ar: &'static str) -> Self {
         Self { code, en, ar }
     }
 }

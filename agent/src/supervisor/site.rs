@@ -1,38 +1,167 @@
 //! The cameras of this agent as the outside sees them: what they are, how they are doing, and what
 //! may be asked of them.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use shared::wire::control::{Action, CameraInfo, CameraPolicy, CommandOutcome, StreamStatus};
+use shared::id::CameraId;
+use shared::segment::StreamKind;
+use shared::time::WallTime;
+use shared::wire::control::{
+    Action, CameraInfo, CameraPolicy, CommandOutcome, RecordingMode, StreamStatus, UploadPolicy,
+};
 use tokio::sync::watch;
 
-use super::policy::{Central, CentralFile};
+use super::policy::{Central, CentralFile, Effective};
+use crate::buffer::{Buffer, CameraRule, Policies};
+use crate::camera::Stream;
+use crate::camera::status::{CameraStatus, Recorded};
+use crate::config::{CameraSection, Config};
+use crate::recorder::{RecorderSettings, RecorderStatus};
 
 /// Shared by the uplink, the health page and the supervisor.
 #[derive(Debug)]
 pub struct Site {
+    config: Config,
+    cameras: Vec<Camera>,
+    buffer: Buffer,
     central: Mutex<Central>,
     central_file: CentralFile,
     changes: watch::Sender<u64>,
 }
 
+/// What is known of one configured camera, whether or not its task runs at the moment.
+#[derive(Debug)]
+pub(super) struct Camera {
+    pub(super) id: CameraId,
+    pub(super) section: CameraSection,
+    /// When the agent first knew it.
+    pub(super) since: WallTime,
+    pub(super) settings: watch::Sender<RecorderSettings>,
+    pub(super) recorder: watch::Sender<RecorderStatus>,
+    /// The running stream; empty between two tries of its task.
+    pub(super) stream: Mutex<Option<Stream>>,
+}
+
+/// One camera for the health page and the metrics.
+#[derive(Clone, Debug)]
+pub struct CameraView {
+    pub id: CameraId,
+    pub name: String,
+    pub recording: RecordingMode,
+    pub upload: UploadPolicy,
+    pub retention_hours: Option<u32>,
+    /// `None` while its task is not running.
+    pub camera: Option<CameraStatus>,
+    pub recorder: RecorderStatus,
+}
+
+impl Camera {
+    pub(super) fn running(&self) -> MutexGuard<'_, Option<Stream>> {
+        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn status(&self) -> Option<CameraStatus> {
+        let running = self.running();
+        let status = running.as_ref()?.status();
+        drop(running);
+        let status = status.borrow().clone();
+        Some(status)
+    }
+}
+
 impl Site {
-    pub(crate) fn new(central_file: CentralFile) -> Self {
-        Self {
-            central: Mutex::new(central_file.load()),
+    /// `cameras` are those of `config`, in its order, each with the instant it became known.
+    pub(super) fn new(config: Config, known: Vec<(CameraId, WallTime)>, buffer: Buffer) -> Self {
+        let central_file = CentralFile::new(&config.agent.data_dir);
+        let central = central_file.load();
+        let cameras = known
+            .into_iter()
+            .zip(&config.cameras)
+            .map(|((id, since), section)| {
+                let effective = central.effective(id, section, &config.upload);
+                let settings = config.recorder(section, effective.recording);
+                Camera {
+                    id,
+                    section: section.clone(),
+                    since,
+                    settings: watch::Sender::new(settings),
+                    recorder: watch::Sender::default(),
+                    stream: Mutex::default(),
+                }
+            })
+            .collect();
+        let site = Self {
+            cameras,
+            buffer,
+            central: Mutex::new(central),
             central_file,
             changes: watch::Sender::new(0),
-        }
+            config,
+        };
+        site.apply(&site.central());
+        site
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) fn all(&self) -> &[Camera] {
+        &self.cameras
     }
 
     /// All cameras that are configured.
     pub fn cameras(&self) -> Vec<CameraInfo> {
-        Vec::new()
+        let central = self.central();
+        self.cameras
+            .iter()
+            .map(|camera| CameraInfo {
+                id: camera.id,
+                name: camera.section.name.clone(),
+                streams: vec![StreamKind::Main],
+                recording: self.effective(&central, camera).recording != RecordingMode::Off,
+                since: camera.since,
+            })
+            .collect()
     }
 
     /// How each stream is doing now.
     pub fn streams(&self) -> Vec<StreamStatus> {
-        Vec::new()
+        self.cameras
+            .iter()
+            .filter_map(|camera| {
+                let recorder = camera.recorder.borrow();
+                let recorded = Recorded {
+                    recorded_until: recorder.recorded_until,
+                    durable_until: recorder.durable_until,
+                    segment: recorder.segment,
+                };
+                drop(recorder);
+                Some(camera.status()?.to_wire(recorded))
+            })
+            .collect()
+    }
+
+    /// Everything for people.
+    pub fn views(&self) -> Vec<CameraView> {
+        let central = self.central();
+        self.cameras
+            .iter()
+            .map(|camera| {
+                let effective = self.effective(&central, camera);
+                CameraView {
+                    id: camera.id,
+                    name: camera.section.name.clone(),
+                    recording: effective.recording,
+                    upload: effective.upload,
+                    retention_hours: effective.retention_hours,
+                    camera: camera.status(),
+                    recorder: camera.recorder.borrow().clone(),
+                }
+            })
+            .collect()
     }
 
     /// Changes with every change of a stream's state or of the list of cameras.
@@ -40,27 +169,110 @@ impl Site {
         self.changes.subscribe()
     }
 
+    pub(super) fn changed(&self) {
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
     /// Does what the centre asks.
     pub(crate) async fn carry_out(&self, action: Action) -> CommandOutcome {
         match action {
             Action::Configure { revision, policies } => self.configure(revision, policies),
-            Action::Probe { .. } | Action::RestartCamera { .. } | Action::Unknown => {
-                CommandOutcome::Unsupported
-            }
+            Action::RestartCamera { camera } => self.restart(camera),
+            Action::Probe { camera, stream } => self.probe(camera, stream),
+            Action::Unknown => CommandOutcome::Unsupported,
         }
     }
 
+    /// A revision that is not newer changes nothing and is done already.
     fn configure(&self, revision: u64, policies: Vec<CameraPolicy>) -> CommandOutcome {
-        let mut central = self.central.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut central = self.central();
         if revision > central.revision {
             let next = Central { revision, policies };
             if let Err(error) = self.central_file.store(&next) {
-                return CommandOutcome::Failed {
-                    message: error.to_string(),
-                };
+                return failed(error.to_string());
             }
             *central = next;
+            self.apply(&central);
+            drop(central);
+            self.changed();
         }
         CommandOutcome::Done { report: None }
     }
+
+    fn restart(&self, id: CameraId) -> CommandOutcome {
+        let Some(camera) = self.find(id) else {
+            return failed(format!("this agent has no camera {id}"));
+        };
+        match &*camera.running() {
+            Some(stream) => {
+                stream.restart();
+                CommandOutcome::Done { report: None }
+            }
+            None => failed("the camera is being started already".to_owned()),
+        }
+    }
+
+    fn probe(&self, id: CameraId, stream: StreamKind) -> CommandOutcome {
+        let Some(camera) = self.find(id) else {
+            return failed(format!("this agent has no camera {id}"));
+        };
+        let source = match stream {
+            StreamKind::Main => camera.section.source().map(Some),
+            StreamKind::Sub => camera.section.sub_source(),
+        };
+        let _source = match source {
+            Ok(Some(source)) => source,
+            Ok(None) => return failed("the camera has no small stream".to_owned()),
+            Err(error) => return failed(error.to_string()),
+        };
+        CommandOutcome::Unsupported
+    }
+
+    fn find(&self, id: CameraId) -> Option<&Camera> {
+        self.cameras.iter().find(|camera| camera.id == id)
+    }
+
+    fn central(&self) -> MutexGuard<'_, Central> {
+        self.central.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn effective(&self, central: &Central, camera: &Camera) -> Effective {
+        central.effective(camera.id, &camera.section, &self.config.upload)
+    }
+
+    /// Makes recorders and buffer follow what counts now.
+    fn apply(&self, central: &Central) {
+        let mut rules = HashMap::new();
+        for camera in &self.cameras {
+            let effective = self.effective(central, camera);
+            let settings = self.config.recorder(&camera.section, effective.recording);
+            camera.settings.send_if_modified(|present| {
+                let changed = *present != settings;
+                *present = settings;
+                changed
+            });
+            rules.insert(
+                camera.id,
+                CameraRule {
+                    upload: effective.upload,
+                    max_age: effective
+                        .retention_hours
+                        .map(|hours| Duration::from_secs(u64::from(hours) * 3_600)),
+                },
+            );
+        }
+        self.buffer.set_policies(Policies {
+            default: CameraRule {
+                upload: self.config.upload.policy,
+                max_age: None,
+            },
+            cameras: rules,
+            upload_schedule: Some(self.config.upload_schedule()),
+        });
+    }
+}
+
+const fn failed(message: String) -> CommandOutcome {
+    CommandOutcome::Failed { message }
 }

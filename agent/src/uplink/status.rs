@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use shared::id::AgentId;
 use shared::time::WallTime;
 
 use super::connection::{Route, Traffic};
@@ -33,6 +34,8 @@ pub struct Status {
     pub since: WallTime,
     /// What went wrong last, for the technician.
     pub problem: Option<String>,
+    /// As the coordinator named us.
+    pub agent: Option<AgentId>,
     pub site_name: Option<String>,
     /// `host:port` of the enrolment.
     pub address: Option<String>,
@@ -61,6 +64,7 @@ impl Status {
             state: State::Connecting,
             since: now,
             problem: None,
+            agent: None,
             site_name: None,
             address: None,
             certificate_expires: None,
@@ -100,6 +104,7 @@ impl Status {
     }
 
     pub(super) fn enrolled(&mut self, enrolment: &Enrolment) {
+        self.agent = Some(enrolment.agent);
         self.site_name = Some(enrolment.site_name.clone());
         self.address = Some(format!("{}:{}", enrolment.host, enrolment.port));
         self.certificate_expires = enrolment.expires();

@@ -181,7 +181,10 @@ impl Attempt<'_> {
         let opening = tunnel::open(self.remote, config);
         let socket = match tokio::time::timeout(DIAL_TIMEOUT, opening).await {
             Err(_) => return Err(self.silent()),
-            Ok(Err(tunnel::OpenError::Refused(_))) => return Err(self.silent()),
+            Ok(Err(tunnel::OpenError::Refused(error))) => {
+                tracing::debug!(address = %self.address, %error, "no TCP connection");
+                return Err(self.silent());
+            }
             Ok(Err(tunnel::OpenError::Tls(error))) => {
                 return Err(refusal
                     .take()

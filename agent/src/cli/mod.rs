@@ -1,0 +1,95 @@
+//! The command line: one file per subcommand.
+
+mod check_config;
+mod enroll;
+mod run;
+mod status;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use shared::clock::{Clock, SystemClock};
+
+use crate::config::{Config, LogFormat};
+
+/// Records cameras near where they are and brings what it recorded to the centre.
+#[derive(Debug, Parser)]
+#[command(name = "cctv-agent", version)]
+pub struct Cli {
+    /// The file of settings.
+    #[arg(
+        long,
+        short,
+        global = true,
+        env = "CCTV_AGENT_CONFIG",
+        default_value = "/etc/cctv/agent.toml"
+    )]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Record, until stopped.
+    Run,
+    /// Tie this agent to a coordinator with an enrolment code.
+    Enroll(enroll::Enroll),
+    /// Ask the running agent how it is doing.
+    Status(status::Status),
+    /// Check the file of settings and say what is wrong with it.
+    CheckConfig,
+}
+
+/// Runs the subcommand; problems are told on standard error, one line each.
+pub fn main(cli: Cli) -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("cannot start")),
+    };
+    let result = runtime.block_on(dispatch(cli));
+    // A disk that does not answer must not keep the program from ending.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    result.unwrap_or_else(|error| fail(&error))
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    match cli.command {
+        Command::Run => run::run(load(&cli.config)?, clock).await,
+        Command::Enroll(enroll) => enroll.run(load(&cli.config)?, clock).await,
+        Command::Status(status) => status.run(&load(&cli.config)?).await,
+        Command::CheckConfig => check_config::run(&cli.config),
+    }
+}
+
+fn load(path: &Path) -> anyhow::Result<Config> {
+    Ok(Config::load(path)?)
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    // Nobody can be told when this fails.
+    let _ = writeln!(std::io::stderr(), "cctv-agent: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// A line on standard output; a closed pipe is no reason to fail.
+fn say(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn start_logging(config: &Config) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log.filter)
+        .map_err(|error| anyhow::anyhow!("`log.filter` = \"{}\": {error}", config.log.filter))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    Ok(())
+}
