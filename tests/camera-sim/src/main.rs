@@ -10,6 +10,7 @@ use camera_sim::{
     SubConfig,
 };
 use clap::{Parser, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Simulated cameras: an RTSP server with a street that moves, for demos, tests and benchmarks.
 #[derive(Parser, Debug)]
@@ -100,17 +101,32 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the async runtime")?;
-    runtime.block_on(run(config))
+    let result = runtime.block_on(run(config));
+    // A loop that is still being rendered need not be finished.
+    runtime.shutdown_background();
+    result
 }
 
 async fn run(config: SimulatorConfig) -> anyhow::Result<()> {
-    let simulator = Simulator::start(config).await?;
+    let stop = stop_signal();
+    tokio::pin!(stop);
+    let simulator = tokio::select! {
+        started = Simulator::start(config) => started?,
+        stopped = &mut stop => return stopped,
+    };
     print_addresses(&simulator).context("cannot print the URLs")?;
-    tokio::signal::ctrl_c()
-        .await
-        .context("cannot wait for Ctrl-C")?;
+    stop.await?;
     simulator.shutdown().await;
     Ok(())
+}
+
+/// Ctrl-C, or what a service manager or script sends.
+async fn stop_signal() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for Ctrl-C"),
+        _ = terminate.recv() => Ok(()),
+    }
 }
 
 fn print_addresses(simulator: &Simulator) -> std::io::Result<()> {
