@@ -1,0 +1,56 @@
+/** What can go wrong with a request, and the sentence for it in the language of the page. */
+import type { Language } from '@/i18n/direction'
+import type { WriteText } from '@/i18n/use-text'
+import type { ErrorBody, ProblemCode } from './model'
+
+/** The coordinator answered, and said no. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError'
+
+  constructor(
+    readonly status: number,
+    readonly code: ProblemCode,
+    readonly sentences: Readonly<Record<Language, string>>,
+    /** Finds the request in the coordinator's log; empty when the answer was not the coordinator's. */
+    readonly correlationId: string,
+  ) {
+    super(`${status} ${code}: ${sentences.en} (${correlationId})`)
+  }
+}
+
+/** Nothing answered, or something that is not the coordinator. */
+export class UnreachableError extends Error {
+  override readonly name = 'UnreachableError'
+}
+
+/** Reads an error answer; anything but the coordinator's envelope counts as unreachable. */
+export function errorFrom(status: number, body: unknown): RefusedError | UnreachableError {
+  if (!isEnvelope(body)) return new UnreachableError(`status ${status} without an error envelope`)
+  const { code, message_en, message_ar, correlation_id } = body.error
+  return new RefusedError(status, code, { en: message_en, ar: message_ar }, correlation_id)
+}
+
+function isEnvelope(body: unknown): body is ErrorBody {
+  if (typeof body !== 'object' || body === null || !('error' in body)) return false
+  const { error } = body
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    'message_en' in error &&
+    typeof error.message_en === 'string' &&
+    'message_ar' in error &&
+    typeof error.message_ar === 'string'
+  )
+}
+
+/** What to tell the person. */
+export function errorSentence(error: unknown, language: Language, text: WriteText): string {
+  if (error instanceof RefusedError) return error.sentences[language]
+  if (error instanceof UnreachableError) return text('errors.unreachable')
+  return text('errors.unexpected')
+}
+
+export const isUnauthenticated = (error: unknown): boolean =>
+  error instanceof RefusedError && error.status === 401

@@ -1,0 +1,28 @@
+/** Short names for the types generated from `coordinator/openapi.json`. No type is written here. */
+import type { components } from './generated/schema'
+
+type Schemas = components['schemas']
+
+export type Agent = Schemas['Agent']
+export type AgentState = Schemas['AgentState']
+export type Camera = Schemas['Camera']
+export type CameraChange = Schemas['CameraChange']
+export type CameraSettings = Schemas['CameraSettings']
+export type Cause = Schemas['Cause']
+export type ErrorBody = Schemas['ErrorBody']
+export type Health = Schemas['Health']
+export type HealthState = Schemas['HealthState']
+export type Invite = Schemas['Invite']
+export type NewInvite = Schemas['NewInvite']
+export type Me = Schemas['Me']
+export type Playback = Schemas['Playback']
+export type PlaybackOrder = Schemas['PlaybackOrder']
+export type ProblemCode = Schemas['Code']
+export type Place = Schemas['Place']
+export type Reason = Schemas['Reason']
+export type RecordingMode = Schemas['RecordingMode']
+export type SignIn = Schemas['SignIn']
+export type Site = Schemas['Site']
+export type Span = Schemas['Span']
+export type Timeline = Schemas['Timeline']
+export type UploadPolicy = Schemas['UploadPolicy']

@@ -1,0 +1,84 @@
+/** What can be asked of the coordinator, with how long an answer keeps. */
+import { queryOptions, type QueryClient } from '@tanstack/react-query'
+import type { TimeRange } from '@/time/range'
+import { api, ask } from './client'
+import { isUnauthenticated } from './errors'
+import { heard } from './heard'
+import { everyPage } from './pages'
+import type { Me } from './model'
+
+/** How often health is asked for while a page shows it. */
+export const HEALTH_INTERVAL = 2_000
+const TIMELINE_INTERVAL = 10_000
+
+/** Who is signed in; `null` for nobody. */
+export const sessionQuery = queryOptions({
+  queryKey: ['session'],
+  queryFn: ({ signal }): Promise<Me | null> =>
+    ask(api.GET('/api/v1/session', { signal })).catch((error: unknown) => {
+      if (isUnauthenticated(error)) return null
+      throw error
+    }),
+  staleTime: 60_000,
+})
+
+export const sitesQuery = queryOptions({
+  queryKey: ['sites'],
+  queryFn: ({ signal }) =>
+    everyPage((query) => ask(api.GET('/api/v1/sites', { params: { query }, signal }))),
+  refetchInterval: 30_000,
+})
+
+export const agentsQuery = queryOptions({
+  queryKey: ['agents'],
+  queryFn: async ({ signal }) =>
+    heard(
+      await everyPage((query) => ask(api.GET('/api/v1/agents', { params: { query }, signal }))),
+    ),
+  refetchInterval: HEALTH_INTERVAL,
+})
+
+export const camerasQuery = queryOptions({
+  queryKey: ['cameras'],
+  queryFn: async ({ signal }) =>
+    heard(
+      await everyPage((query) => ask(api.GET('/api/v1/cameras', { params: { query }, signal }))),
+    ),
+  refetchInterval: HEALTH_INTERVAL,
+})
+
+export const cameraQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['cameras', id],
+    queryFn: async ({ signal }) =>
+      heard(await ask(api.GET('/api/v1/cameras/{id}', { params: { path: { id } }, signal }))),
+    refetchInterval: HEALTH_INTERVAL,
+  })
+
+/** Coverage of a stretch; asked again only while its end is still to come. */
+export const timelineQuery = (id: string, range: TimeRange, interval = TIMELINE_INTERVAL) =>
+  queryOptions({
+    queryKey: ['cameras', id, 'timeline', range.from, range.to],
+    queryFn: ({ signal }) =>
+      ask(
+        api.GET('/api/v1/cameras/{id}/timeline', {
+          params: {
+            path: { id },
+            query: {
+              from: new Date(range.from).toISOString(),
+              to: new Date(range.to).toISOString(),
+              stream: 'main',
+            },
+          },
+          signal,
+        }),
+      ),
+    staleTime: interval / 2,
+    refetchInterval: interval,
+  })
+
+/** Forgets everything that belongs to the person who was signed in. */
+export function forget(client: QueryClient): void {
+  client.setQueryData(sessionQuery.queryKey, null)
+  client.removeQueries({ predicate: (query) => query.queryKey[0] !== sessionQuery.queryKey[0] })
+}

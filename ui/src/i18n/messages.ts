@@ -1,0 +1,41 @@
+/** The texts of both languages, one file per area. English defines which keys exist. */
+import arAgents from './locales/ar/agents.json'
+import arCameras from './locales/ar/cameras.json'
+import arCommon from './locales/ar/common.json'
+import arErrors from './locales/ar/errors.json'
+import arPlayer from './locales/ar/player.json'
+import arSession from './locales/ar/session.json'
+import arTimeline from './locales/ar/timeline.json'
+import enAgents from './locales/en/agents.json'
+import enCameras from './locales/en/cameras.json'
+import enCommon from './locales/en/common.json'
+import enErrors from './locales/en/errors.json'
+import enPlayer from './locales/en/player.json'
+import enSession from './locales/en/session.json'
+import enTimeline from './locales/en/timeline.json'
+import type { Language } from './direction'
+
+const en = {
+  ...enAgents,
+  ...enCameras,
+  ...enCommon,
+  ...enErrors,
+  ...enPlayer,
+  ...enSession,
+  ...enTimeline,
+}
+
+/** The key of a text; a key that does not exist does not compile. */
+export type MessageId = keyof typeof en
+
+const ar: Record<MessageId, string> = {
+  ...arAgents,
+  ...arCameras,
+  ...arCommon,
+  ...arErrors,
+  ...arPlayer,
+  ...arSession,
+  ...arTimeline,
+}
+
+export const MESSAGES: Record<Language, Record<MessageId, string>> = { en, ar }

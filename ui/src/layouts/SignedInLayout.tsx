@@ -1,0 +1,108 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Navigate, NavLink, Outlet, useLocation } from 'react-router'
+import { can } from '@/access/can'
+import { api, ask } from '@/api/client'
+import { camerasQuery, forget, sessionQuery } from '@/api/queries'
+import { elapsed, useNow } from '@/hooks/use-now'
+import { Text } from '@/i18n/Text'
+import { useFormat, useText } from '@/i18n/use-text'
+import { paths } from '@/paths'
+import { IconButton } from '@/ui/Button'
+import { classNames } from '@/ui/class-names'
+import { Icon } from '@/ui/Icon'
+import { UNHEARD_AFTER } from '@/cameras/health'
+import { Brand } from './Brand'
+import { PreferenceButtons } from './PreferenceButtons'
+import styles from './SignedInLayout.module.css'
+
+/** The frame around everything that needs somebody signed in. */
+export function SignedInLayout() {
+  const { data: me } = useQuery(sessionQuery)
+  const location = useLocation()
+  const text = useText()
+  if (me === null) {
+    return (
+      <Navigate to={paths.signIn()} replace state={{ from: location.pathname + location.search }} />
+    )
+  }
+  return (
+    <div className={styles.layout}>
+      <a className={styles.skip} href="#content">
+        <Text id="common.skip" />
+      </a>
+      <header className={styles.header}>
+        <Brand />
+        <nav className={styles.navigation} aria-label={text('common.navigation')}>
+          <NavLink
+            className={styles.link ?? ''}
+            to={paths.sites()}
+            end={!location.pathname.startsWith('/cameras')}
+          >
+            <Icon name="camera" />
+            <Text id="common.nav.cameras" />
+          </NavLink>
+          {can(me, { kind: 'agent', deed: 'view' }) && (
+            <NavLink className={styles.link ?? ''} to={paths.agents()}>
+              <Icon name="agent" />
+              <Text id="common.nav.agents" />
+            </NavLink>
+          )}
+        </nav>
+        <LinkState />
+        <PreferenceButtons />
+        {me && <Person name={me.display_name} />}
+      </header>
+      <main id="content" className={styles.content} tabIndex={-1}>
+        <Outlet />
+      </main>
+    </div>
+  )
+}
+
+/** Whether the coordinator answers; silence is said aloud, as nothing on the page is true without it. */
+function LinkState() {
+  const { data } = useQuery(camerasQuery)
+  const now = useNow()
+  const format = useFormat()
+  const silence = data ? elapsed(data.at, now) : 0
+  const lost = silence > UNHEARD_AFTER
+  return (
+    <div className={classNames(styles.state, lost && styles.lost)} role="status">
+      {lost ? (
+        <>
+          <Icon name="unlink" />
+          <Text id="common.unheard" values={{ duration: <bdi>{format.age(silence)}</bdi> }} />
+        </>
+      ) : (
+        <span className={styles.clock}>
+          <bdi>{format.time(now.wall)}</bdi>
+          <span className={styles.zone}>{format.zoneLabel(now.wall)}</span>
+        </span>
+      )}
+    </div>
+  )
+}
+
+type PersonProps = Readonly<{ name: string }>
+
+function Person({ name }: PersonProps) {
+  const text = useText()
+  const client = useQueryClient()
+  const signOut = useMutation({
+    mutationFn: () => ask(api.DELETE('/api/v1/session')),
+    onSettled: () => forget(client),
+  })
+  return (
+    <div className={styles.person}>
+      <bdi className={styles.personName}>{name}</bdi>
+      <IconButton
+        icon="signOut"
+        look="ghost"
+        align="end"
+        aria-label={text('session.signOut')}
+        busy={signOut.isPending}
+        onClick={() => signOut.mutate()}
+      />
+    </div>
+  )
+}

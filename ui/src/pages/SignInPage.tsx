@@ -1,0 +1,84 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState, type SubmitEvent } from 'react'
+import { Navigate, useLocation } from 'react-router'
+import { api, ask } from '@/api/client'
+import { errorSentence } from '@/api/errors'
+import type { SignIn } from '@/api/model'
+import { sessionQuery } from '@/api/queries'
+import { useTitle } from '@/hooks/use-title'
+import { useLanguage, useText } from '@/i18n/use-text'
+import { Brand } from '@/layouts/Brand'
+import { PreferenceButtons } from '@/layouts/PreferenceButtons'
+import { paths } from '@/paths'
+import { Button } from '@/ui/Button'
+import { TextField } from '@/ui/Field'
+import { Notice } from '@/ui/Notice'
+import styles from './SignInPage.module.css'
+
+export function SignInPage() {
+  const text = useText()
+  const language = useLanguage()
+  const client = useQueryClient()
+  const location = useLocation()
+  const { data: me } = useQuery(sessionQuery)
+  const [login, setLogin] = useState('')
+  const [password, setPassword] = useState('')
+  const signIn = useMutation({
+    mutationFn: (body: SignIn) => ask(api.POST('/api/v1/session', { body })),
+    onSuccess: (who) => client.setQueryData(sessionQuery.queryKey, who),
+    onError: () => setPassword(''),
+  })
+  useTitle(text('session.title'), text('common.product'))
+  if (me) return <Navigate to={returnPath(location.state)} replace />
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault()
+    if (!signIn.isPending) signIn.mutate({ login, password })
+  }
+  return (
+    <div className={styles.page}>
+      <header className={styles.head}>
+        <PreferenceButtons />
+      </header>
+      <main className={styles.main}>
+        <form className={styles.form} onSubmit={submit}>
+          <Brand />
+          <h1 className={styles.title}>{text('session.title')}</h1>
+          <TextField
+            label={text('session.login')}
+            name="login"
+            autoComplete="username"
+            dir="ltr"
+            required
+            value={login}
+            onChange={setLogin}
+          />
+          <TextField
+            label={text('session.password')}
+            name="password"
+            type="password"
+            autoComplete="current-password"
+            dir="ltr"
+            required
+            value={password}
+            onChange={setPassword}
+          />
+          {signIn.error && (
+            <Notice tone="bad">{errorSentence(signIn.error, language, text)}</Notice>
+          )}
+          <Button type="submit" look="primary" busy={signIn.isPending}>
+            {text('session.signIn')}
+          </Button>
+          <p className={styles.help}>{text('session.help')}</p>
+        </form>
+      </main>
+    </div>
+  )
+}
+
+/** Back to where one was sent here from; only inside this interface. */
+function returnPath(state: unknown): string {
+  const from =
+    typeof state === 'object' && state !== null && 'from' in state ? state.from : undefined
+  const inside = typeof from === 'string' && from.startsWith('/') && !from.startsWith('//')
+  return inside ? from : paths.sites()
+}

@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest'
+import { cameraSearch, paths, readCameraSearch } from './paths'
+
+it('every address of the interface', () => {
+  const id = '01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4'
+  const all = Object.entries(paths).map(([name, path]) => [name, path(id)])
+  expect(Object.fromEntries(all)).toMatchInlineSnapshot(`
+    {
+      "agents": "/agents",
+      "camera": "/cameras/01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+      "cameraSettings": "/cameras/01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4/settings",
+      "signIn": "/sign-in",
+      "sites": "/",
+    }
+  `)
+})
+
+it('an id cannot change the path', () => {
+  expect(paths.camera('../agents?x#y')).toBe('/cameras/..%2Fagents%3Fx%23y')
+})
+
+it('what the camera page looks at is in its address', () => {
+  const at = Date.parse('2026-11-23T10:00:00.250Z')
+  expect(cameraSearch({ at }).toString()).toBe('at=2026-11-23T10%3A00%3A00.250Z')
+  expect(readCameraSearch(cameraSearch({ at, day: '2026-11-23' }))).toEqual({
+    at,
+    day: '2026-11-23',
+  })
+  expect(readCameraSearch(new URLSearchParams('at=yesterday'))).toEqual({
+    at: undefined,
+    day: null,
+  })
+})

@@ -1,0 +1,28 @@
+/** Every address of the interface. */
+import type { Day } from '@/time/zone'
+
+export const paths = {
+  signIn: () => '/sign-in',
+  sites: () => '/',
+  camera: (id: string) => `/cameras/${encodeURIComponent(id)}`,
+  cameraSettings: (id: string) => `/cameras/${encodeURIComponent(id)}/settings`,
+  agents: () => '/agents',
+} as const
+
+/** What the camera page looks at: an instant to play from, or a day to look through; else the present. */
+export type CameraView = Readonly<{ at?: number; day?: Day }>
+
+export function cameraSearch({ at, day }: CameraView): URLSearchParams {
+  const search = new URLSearchParams()
+  if (day) search.set('day', day)
+  if (at !== undefined) search.set('at', new Date(at).toISOString())
+  return search
+}
+
+export function readCameraSearch(search: URLSearchParams): {
+  at: number | undefined
+  day: string | null
+} {
+  const at = Date.parse(search.get('at') ?? '')
+  return { at: Number.isNaN(at) ? undefined : at, day: search.get('day') }
+}
