@@ -1,6 +1,8 @@
 //! The bytes of segments.
 
 pub mod filesystem;
+#[cfg(test)]
+pub mod suite;
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -26,6 +28,9 @@ pub enum ObjectError {
         start: u64,
         end: u64,
     },
+    /// Somebody else in this process writes it; that ends by itself.
+    #[error("object {path} is being written already")]
+    InUse { path: String },
     #[error("no space left while trying to {attempted} {path}")]
     Full {
         attempted: &'static str,
@@ -54,7 +59,8 @@ pub trait Objects: Debug + Send + Sync {
     /// Reads what is kept of a partial object.
     async fn read_partial(&self, path: &str, range: Range<u64>) -> Result<ObjectBytes>;
     /// Goes on writing a partial object behind its first `at` bytes, dropping what lies beyond; a
-    /// new one at 0.
+    /// new one at 0. Only one at a time: what was appended before but is not finished yet cannot
+    /// overwrite anything later.
     async fn resume(&self, path: &str, at: u64) -> Result<Box<dyn PartialObject>>;
     async fn discard_partial(&self, path: &str) -> Result<()>;
     /// Size of a committed object; `None` when there is none.
