@@ -155,13 +155,13 @@ impl ParameterSets {
         Ok(())
     }
 
-    const fn settle(&mut self) {
+    fn settle(&mut self) {
         self.vps.settle();
         self.sps.settle();
         self.pps.settle();
     }
 
-    const fn changed(&self) -> bool {
+    fn changed(&self) -> bool {
         self.vps.changed() || self.sps.changed() || self.pps.changed()
     }
 

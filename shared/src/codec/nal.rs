@@ -68,42 +68,41 @@ pub(super) fn trimmed(unit: &[u8]) -> &[u8] {
     unit.get(..=end.unwrap_or(0)).unwrap_or(unit)
 }
 
-/// Reads the bits of a unit behind its header, without emulation prevention bytes.
+/// Reads the bits of a unit behind its header, without emulation prevention bytes and zeros at its
+/// end.
 pub(super) fn bits(unit: &[u8], header: NonZeroUsize) -> BitReader<impl BufRead + Clone> {
-    BitReader::new(ByteReader::skipping_bytes(unit, header))
+    BitReader::new(ByteReader::skipping_bytes(trimmed(unit), header))
 }
 
 /// Parameter sets of one type, by their id, in the order they were first seen.
 #[derive(Debug, Default)]
 pub(super) struct Sets {
     sets: Vec<(u32, Vec<u8>)>,
-    changed: bool,
+    settled: Vec<(u32, Vec<u8>)>,
 }
 
 impl Sets {
-    /// Most sets of one type that a configuration record is made with; ids go no further.
+    /// Most sets of one type that are kept; more than any standard has ids for.
     const MOST: usize = 256;
 
     /// Takes a set into account; the later one of an id counts.
     pub(super) fn put(&mut self, id: u32, unit: &[u8]) {
-        let unit = trimmed(unit);
+        let unit = trimmed(unit).to_vec();
         let full = self.sets.len() >= Self::MOST;
         match self.sets.iter_mut().find(|(known, _)| *known == id) {
-            Some((_, known)) if trimmed(known) == unit => return,
-            Some((_, known)) => *known = unit.to_vec(),
-            None if full => return,
-            None => self.sets.push((id, unit.to_vec())),
+            Some((_, known)) => *known = unit,
+            None if full => {}
+            None => self.sets.push((id, unit)),
         }
-        self.changed = true;
     }
 
-    /// Forgets that sets have been added so far.
-    pub(super) const fn settle(&mut self) {
-        self.changed = false;
+    /// What there is now is what [`Sets::changed`] compares with.
+    pub(super) fn settle(&mut self) {
+        self.settled.clone_from(&self.sets);
     }
 
-    pub(super) const fn changed(&self) -> bool {
-        self.changed
+    pub(super) fn changed(&self) -> bool {
+        self.sets != self.settled
     }
 
     pub(super) fn first(&self) -> Option<&[u8]> {
@@ -147,6 +146,9 @@ mod tests {
         assert!(!sets.changed());
         sets.put(0, &[7, 1, 3]);
         assert!(sets.changed());
+        sets.put(0, &[7, 1, 2]);
+        assert!(!sets.changed(), "the later set of an id counts");
+        sets.put(0, &[7, 1, 3]);
         assert_eq!(sets.into_units(), [vec![7, 1, 3]]);
     }
 }

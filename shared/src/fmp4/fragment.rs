@@ -176,7 +176,11 @@ impl Fragment<'_> {
             if i32::try_from(offset.get()).is_err() {
                 return Err(FragmentError::Composition { index, offset });
             }
-            expected = dts + duration;
+            expected = dts
+                .get()
+                .checked_add(duration.get())
+                .map(Ticks90k::new)
+                .ok_or(FragmentError::Duration { index, duration })?;
         }
         Ok(expected - start)
     }
