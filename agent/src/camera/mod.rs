@@ -14,6 +14,7 @@ mod clock_map;
 pub mod demand;
 pub mod fanout;
 pub mod media;
+pub mod probe;
 pub mod quirks;
 mod retry;
 mod rtsp;
