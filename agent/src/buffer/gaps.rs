@@ -63,7 +63,7 @@ impl Ledger {
             explained_until,
             gap: None,
         };
-        ledger.open(explained_until, reason, detail, Duration::ZERO, now);
+        ledger.open(reason, detail, Duration::ZERO, now);
         ledger
     }
 
@@ -81,7 +81,8 @@ impl Ledger {
     }
 
     /// From `from` on there is no recording. A gap that is already open ends there and another one
-    /// begins; where it cannot (`from` lies before it), it was for this reason all the time.
+    /// begins; where it cannot (`from` lies before it), it was for this reason all the time. A gap
+    /// that begins after a fragment begins at the fragment's end.
     pub(crate) fn missing(
         &mut self,
         from: WallTime,
@@ -91,7 +92,8 @@ impl Ledger {
         now: WallTime,
     ) -> Vec<LedgerEntry> {
         let Some(gap) = &mut self.gap else {
-            self.open(from, reason, detail, hold, now);
+            // Also what lies between the last fragment and `from`.
+            self.open(reason, detail, hold, now);
             return Vec::new();
         };
         gap.hold = hold;
@@ -107,7 +109,7 @@ impl Ledger {
             return corrected.into_iter().collect();
         }
         let ended = self.close(from);
-        self.open(from, reason, detail, hold, now);
+        self.open(reason, detail, hold, now);
         ended
     }
 
@@ -121,7 +123,6 @@ impl Ledger {
             let detail = "pictures are missing and nothing said why".to_owned();
             let from = self.explained_until;
             self.open(
-                from,
                 Reason::HostOverloaded,
                 Some(detail),
                 Duration::ZERO,
@@ -162,7 +163,6 @@ impl Ledger {
 
     fn open(
         &mut self,
-        from: WallTime,
         reason: Reason,
         detail: Option<String>,
         hold: Duration,
@@ -170,7 +170,7 @@ impl Ledger {
     ) {
         self.gap = Some(OpenGap {
             id: LedgerId::new(now),
-            start: from.max(self.explained_until),
+            start: self.explained_until,
             reason,
             detail,
             hold,
