@@ -66,7 +66,7 @@ impl Supervisor {
                 .await?;
             known.push((id, history.since));
         }
-        let site = Site::new(config, known, buffer.clone());
+        let site = Site::new(config, known, buffer.clone(), Arc::clone(&clock));
         let floor = Floor {
             site: Arc::new(site),
             buffer,

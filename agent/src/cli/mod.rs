@@ -2,6 +2,7 @@
 
 mod check_config;
 mod enroll;
+mod probe;
 mod run;
 mod status;
 
@@ -38,6 +39,8 @@ enum Command {
     Run,
     /// Tie this agent to a coordinator with an enrolment code.
     Enroll(enroll::Enroll),
+    /// Measure a camera and say what to improve.
+    Probe(probe::Probe),
     /// Ask the running agent how it is doing.
     Status(status::Status),
     /// Check the file of settings and say what is wrong with it.
@@ -61,6 +64,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run => run::run(load(&cli.config)?, clock).await,
         Command::Enroll(enroll) => enroll.run(load(&cli.config)?, clock).await,
+        Command::Probe(probe) => probe.run(&cli.config, clock.as_ref()).await,
         Command::Status(status) => status.run(&load(&cli.config)?).await,
         Command::CheckConfig => check_config::run(&cli.config),
     }

@@ -2,9 +2,10 @@
 //! may be asked of them.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use shared::clock::Clock;
 use shared::id::CameraId;
 use shared::segment::StreamKind;
 use shared::time::WallTime;
@@ -16,9 +17,13 @@ use tokio::sync::watch;
 use super::policy::{Central, CentralFile, Effective};
 use crate::buffer::{Buffer, CameraRule, Policies};
 use crate::camera::Stream;
+use crate::camera::probe;
 use crate::camera::status::{CameraStatus, Recorded};
 use crate::config::{CameraSection, Config};
 use crate::recorder::{RecorderSettings, RecorderStatus};
+
+/// How long a camera is watched when the centre asks for a probe.
+const PROBE_LASTS: Duration = Duration::from_secs(10);
 
 /// Shared by the uplink, the health page and the supervisor.
 #[derive(Debug)]
@@ -29,6 +34,7 @@ pub struct Site {
     central: Mutex<Central>,
     central_file: CentralFile,
     changes: watch::Sender<u64>,
+    clock: Arc<dyn Clock>,
 }
 
 /// What is known of one configured camera, whether or not its task runs at the moment.
@@ -73,7 +79,12 @@ impl Camera {
 
 impl Site {
     /// `cameras` are those of `config`, in its order, each with the instant it became known.
-    pub(super) fn new(config: Config, known: Vec<(CameraId, WallTime)>, buffer: Buffer) -> Self {
+    pub(super) fn new(
+        config: Config,
+        known: Vec<(CameraId, WallTime)>,
+        buffer: Buffer,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let central_file = CentralFile::new(&config.agent.data_dir);
         let central = central_file.load();
         let cameras = known
@@ -98,6 +109,7 @@ impl Site {
             central: Mutex::new(central),
             central_file,
             changes: watch::Sender::new(0),
+            clock,
             config,
         };
         site.apply(&site.central());
@@ -179,7 +191,7 @@ impl Site {
         match action {
             Action::Configure { revision, policies } => self.configure(revision, policies),
             Action::RestartCamera { camera } => self.restart(camera),
-            Action::Probe { camera, stream } => self.probe(camera, stream),
+            Action::Probe { camera, stream } => self.probe(camera, stream).await,
             Action::Unknown => CommandOutcome::Unsupported,
         }
     }
@@ -213,7 +225,7 @@ impl Site {
         }
     }
 
-    fn probe(&self, id: CameraId, stream: StreamKind) -> CommandOutcome {
+    async fn probe(&self, id: CameraId, stream: StreamKind) -> CommandOutcome {
         let Some(camera) = self.find(id) else {
             return failed(format!("this agent has no camera {id}"));
         };
@@ -221,12 +233,17 @@ impl Site {
             StreamKind::Main => camera.section.source().map(Some),
             StreamKind::Sub => camera.section.sub_source(),
         };
-        let _source = match source {
+        let source = match source {
             Ok(Some(source)) => source,
             Ok(None) => return failed("the camera has no small stream".to_owned()),
             Err(error) => return failed(error.to_string()),
         };
-        CommandOutcome::Unsupported
+        match probe::measure(&source, PROBE_LASTS, self.clock.as_ref()).await {
+            Ok(report) => CommandOutcome::Done {
+                report: serde_json::to_value(report).ok(),
+            },
+            Err(error) => failed(error.to_string()),
+        }
     }
 
     fn find(&self, id: CameraId) -> Option<&Camera> {
