@@ -2,7 +2,7 @@
 //! belongs here.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::ca::{self, Authority};
-use crate::config::{self, Config, HttpTls};
+use crate::config::{self, Config};
 use crate::http::serve::Server;
 use crate::http::{self, Api};
 use crate::metrics::{Meters, Metrics};
@@ -61,11 +61,7 @@ impl Coordinator {
         let settings = services_config(&config);
         let services = Services::open(&settings, clock.clone(), sessions.clone()).await?;
         let services = Arc::new(services);
-        let first = services.users.bootstrap().await?;
-        if let Some(first) = &first {
-            keep_password(&config.data_dir, first)?;
-        }
-        let agents = quic::Listener::bind(&config.agents, &authority).await?;
+        let agents = quic::Listener::bind(&config.agents, &authority, meters.clone()).await?;
         let agent_address = agents.address()?;
         let tunnel_address = agents.tunnel_address()?;
         let agents_context = Arc::new(quic::Context {
@@ -79,6 +75,11 @@ impl Coordinator {
         });
         let http = bind_http(&config.http).await?;
         let http_address = http.listener.local_addr()?;
+        // After everything that can fail, so that the password is not made and then not shown.
+        let first = services.users.bootstrap().await?;
+        if let Some(first) = &first {
+            keep_password(&config.data_dir, first)?;
+        }
         let api = Arc::new(Api {
             metrics: Metrics::new(&meters, services.figures.clone()),
             meters,
@@ -88,7 +89,7 @@ impl Coordinator {
             agent_address: config.agents.advertised(agent_address),
             ui_dir: config.http.ui_dir.clone(),
             metrics_from: config.http.metrics_from.clone(),
-            secure: config.http.secure_cookies || config.http.tls.is_some(),
+            secure: config.http.secure_cookies || http.tls.is_some(),
             request_timeout: seconds(config.http.request_timeout_seconds.get()),
             stopping: CancellationToken::new(),
         });
@@ -234,11 +235,7 @@ fn open_authority(config: &Config, now: shared::time::WallTime) -> anyhow::Resul
 
 fn keep_password(data_dir: &Path, first: &FirstAdministrator) -> anyhow::Result<()> {
     let path = data_dir.join(FIRST_PASSWORD_FILE);
-    let text = format!(
-        "login: {}\npassword: {}\nDelete this file once you have signed in and kept the password elsewhere.\n",
-        first.login,
-        first.password.expose_secret()
-    );
+    let text = format!("{}\n", first.password.expose_secret());
     ca::write_secret(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
@@ -251,29 +248,24 @@ async fn bind_http(config: &config::Http) -> anyhow::Result<Server> {
     })?;
     Ok(Server {
         listener,
-        tls: config.tls.as_ref().map(browser_tls).transpose()?,
+        tls: config.tls.files().map(browser_tls).transpose()?,
         max_connections: config.max_connections.as_usize(),
     })
 }
 
-fn browser_tls(config: &HttpTls) -> anyhow::Result<TlsAcceptor> {
-    let chain = CertificateDer::pem_file_iter(&config.certificate)
+fn browser_tls((certificate, key): &(PathBuf, PathBuf)) -> anyhow::Result<TlsAcceptor> {
+    let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| {
-            format!(
-                "reading the certificate in {}",
-                config.certificate.display()
-            )
-        })?;
-    let key = PrivateKeyDer::from_pem_file(&config.key)
-        .with_context(|| format!("reading the key in {}", config.key.display()))?;
+        .with_context(|| format!("reading the certificate in {}", certificate.display()))?;
+    let secret = PrivateKeyDer::from_pem_file(key)
+        .with_context(|| format!("reading the key in {}", key.display()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(chain, key)
+        .with_single_cert(chain, secret)
         .with_context(|| {
-            let (certificate, key) = (config.certificate.display(), config.key.display());
+            let (certificate, key) = (certificate.display(), key.display());
             format!("the certificate in {certificate} and the key in {key} do not belong together")
         })?;
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -31,6 +31,7 @@ const PULL_SECONDS: [f64; 9] = [0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 10.0];
 pub struct Meters {
     requests: Family<Request, Histogram, fn() -> Histogram>,
     agents: Gauge,
+    handshakes: Gauge,
     connections: Family<Ending, Counter>,
     pulls: Histogram,
     pulls_failed: Counter,
@@ -89,6 +90,7 @@ impl Default for Meters {
         Self {
             requests: Family::new_with_constructor(|| Histogram::new(REQUEST_SECONDS)),
             agents: Gauge::default(),
+            handshakes: Gauge::default(),
             connections: Family::default(),
             pulls: Histogram::new(PULL_SECONDS),
             pulls_failed: Counter::default(),
@@ -113,6 +115,12 @@ impl Meters {
     /// So many agents are connected now.
     pub fn agents_connected(&self, count: usize) {
         self.agents.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// So many connections have not said who they are yet.
+    pub fn handshakes(&self, count: usize) {
+        self.handshakes
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     pub fn connection(&self, outcome: Outcome) {
@@ -144,6 +152,11 @@ impl Metrics {
             "agents_connected",
             "Agents connected",
             meters.agents.clone(),
+        );
+        registry.register(
+            "agent_handshakes",
+            "Connections that have not said who they are yet",
+            meters.handshakes.clone(),
         );
         registry.register(
             "agent_connections",

@@ -7,7 +7,9 @@ use secrecy::ExposeSecret as _;
 use shared::clock::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, fmt};
 
 use super::print;
 use crate::app::{Coordinator, FIRST_PASSWORD_FILE};
@@ -61,21 +63,13 @@ fn greeting(coordinator: &Coordinator) -> String {
 }
 
 fn start_log(log: &Log) -> anyhow::Result<()> {
-    let filter = EnvFilter::builder()
-        .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
-        .with_env_var("CCTV_LOG");
-    let filter = match std::env::var_os("CCTV_LOG") {
-        Some(_) => filter.from_env().context("reading CCTV_LOG")?,
-        None => filter
-            .parse(log.level.name())
-            .context("setting the log's level")?,
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match log.format {
+        Format::Text => lines.boxed(),
+        Format::Json => lines.json().flatten_event(true).boxed(),
     };
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    match log.format {
-        Format::Text => subscriber.try_init(),
-        Format::Json => subscriber.json().flatten_event(true).try_init(),
-    }
-    .map_err(|error| anyhow::anyhow!("starting the log: {error}"))
+    tracing_subscriber::registry()
+        .with(lines.with_filter(log.filter.targets()))
+        .try_init()
+        .context("starting the log")
 }

@@ -13,11 +13,10 @@ use super::Bounded;
 pub struct Agents {
     /// UDP address of the QUIC listener.
     pub listen: SocketAddr,
-    /// TCP address of the tunnel for sites where UDP is blocked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tunnel_listen: Option<SocketAddr>,
+    /// The tunnel for sites where UDP is blocked.
+    pub tunnel_listen: TunnelListen,
     /// What enrolment codes tell agents to dial.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "maybe")]
     pub public_address: Option<Address>,
     /// Further names and addresses in the coordinator's certificate.
     pub names: Vec<String>,
@@ -37,7 +36,7 @@ impl Default for Agents {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv6Addr::UNSPECIFIED, 7443)),
-            tunnel_listen: None,
+            tunnel_listen: TunnelListen::AsAgents,
             public_address: None,
             names: Vec::new(),
             heartbeat_ms: Bounded::new(2_000),
@@ -50,6 +49,15 @@ impl Default for Agents {
 }
 
 impl Agents {
+    /// Where the tunnel listens, if it does.
+    pub const fn tunnel_address(&self) -> Option<SocketAddr> {
+        match self.tunnel_listen {
+            TunnelListen::AsAgents => Some(self.listen),
+            TunnelListen::Off => None,
+            TunnelListen::At(address) => Some(address),
+        }
+    }
+
     /// What agents dial when nothing else was said: the address we listen on, or this host's
     /// loopback where that is every address.
     pub fn advertised(&self, bound: SocketAddr) -> Address {
@@ -64,6 +72,64 @@ impl Agents {
                 port: bound.port(),
             }
         })
+    }
+}
+
+/// TCP address of the tunnel: empty in the file for that of the agents, `off` for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum TunnelListen {
+    AsAgents,
+    Off,
+    At(SocketAddr),
+}
+
+impl TryFrom<String> for TunnelListen {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "" => Ok(Self::AsAgents),
+            "off" => Ok(Self::Off),
+            other => other.parse().map(Self::At).map_err(|_| {
+                format!("`{other}` is not \"off\", \"\" or an address such as \"[::]:7443\"")
+            }),
+        }
+    }
+}
+
+impl From<TunnelListen> for String {
+    fn from(listen: TunnelListen) -> Self {
+        match listen {
+            TunnelListen::AsAgents => Self::new(),
+            TunnelListen::Off => "off".to_owned(),
+            TunnelListen::At(address) => address.to_string(),
+        }
+    }
+}
+
+/// An address that may be left empty.
+mod maybe {
+    use serde::{Deserialize as _, Deserializer, Serializer, de};
+
+    use super::Address;
+
+    pub(super) fn serialize<S: Serializer>(
+        address: &Option<Address>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = address.as_ref().map(ToString::to_string);
+        serializer.serialize_str(&text.unwrap_or_default())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Address>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(de::Error::custom)
     }
 }
 
@@ -163,5 +229,17 @@ mod tests {
         assert_eq!(agents.advertised(every).to_string(), "127.0.0.1:7000");
         agents.public_address = Some("centre.example:7443".parse().unwrap());
         assert_eq!(agents.advertised(every).to_string(), "centre.example:7443");
+    }
+
+    #[test]
+    fn the_tunnel_listens_beside_the_agents_elsewhere_or_not_at_all() {
+        let read = |text: &str| TunnelListen::try_from(text.to_owned());
+        let mut agents = Agents::default();
+        assert_eq!(agents.tunnel_address(), Some(agents.listen));
+        agents.tunnel_listen = read("192.0.2.7:443").unwrap();
+        assert_eq!(agents.tunnel_address(), "192.0.2.7:443".parse().ok());
+        agents.tunnel_listen = read("off").unwrap();
+        assert_eq!(agents.tunnel_address(), None);
+        assert!(read("443").unwrap_err().contains("off"));
     }
 }

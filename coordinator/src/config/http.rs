@@ -12,8 +12,7 @@ use super::Bounded;
 pub struct Http {
     /// TCP address of the API and the pages.
     pub listen: SocketAddr,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls: Option<HttpTls>,
+    pub tls: HttpTls,
     /// Whether browsers may send the session cookie over TLS only. Always so with `tls`.
     pub secure_cookies: bool,
     /// The built pages; nothing but the API is served while it does not exist.
@@ -30,7 +29,7 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
-            tls: None,
+            tls: HttpTls::default(),
             secure_cookies: false,
             ui_dir: "/usr/share/cctv-coordinator/ui".into(),
             metrics_from: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
@@ -40,12 +39,50 @@ impl Default for Http {
     }
 }
 
-/// A certificate for browsers. Not the authority's: browsers do not know that one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A certificate for browsers, or none. Not the authority's: browsers do not know that one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Files", into = "Files")]
 pub struct HttpTls {
-    /// PEM, leaf first.
-    pub certificate: PathBuf,
-    /// PEM.
-    pub key: PathBuf,
+    files: Option<(PathBuf, PathBuf)>,
+}
+
+impl HttpTls {
+    /// Certificate chain and key, both PEM; `None` when browsers talk to us without TLS.
+    pub const fn files(&self) -> Option<&(PathBuf, PathBuf)> {
+        self.files.as_ref()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Files {
+    #[serde(default)]
+    certificate: PathBuf,
+    #[serde(default)]
+    key: PathBuf,
+}
+
+impl TryFrom<Files> for HttpTls {
+    type Error = &'static str;
+
+    fn try_from(files: Files) -> Result<Self, &'static str> {
+        let Files { certificate, key } = files;
+        match (
+            certificate.as_os_str().is_empty(),
+            key.as_os_str().is_empty(),
+        ) {
+            (true, true) => Ok(Self { files: None }),
+            (false, false) => Ok(Self {
+                files: Some((certificate, key)),
+            }),
+            _ => Err("TLS needs both a `certificate` and a `key`, or neither"),
+        }
+    }
+}
+
+impl From<HttpTls> for Files {
+    fn from(tls: HttpTls) -> Self {
+        let (certificate, key) = tls.files.unwrap_or_default();
+        Self { certificate, key }
+    }
 }

@@ -1,34 +1,51 @@
 //! `[log]`: what is written to standard error.
 
+use std::str::FromStr as _;
+
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::filter::Targets;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
-    pub level: Level,
+    pub filter: Filter,
     pub format: Format,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    Error,
-    Warn,
-    #[default]
-    Info,
-    Debug,
-    Trace,
+/// A level, also by part of the program: `info,cctv_coordinator::quic=debug`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Filter(String);
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self("info".to_owned())
+    }
 }
 
-impl Level {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
+impl Filter {
+    pub fn targets(&self) -> Targets {
+        Targets::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+impl TryFrom<String> for Filter {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let valid = !text.trim().is_empty() && Targets::from_str(&text).is_ok();
+        valid.then(|| Self(text.clone())).ok_or_else(|| {
+            format!(
+                "`{text}` is not \"error\", \"warn\", \"info\", \"debug\" or \"trace\", nor levels by part such as \
+                 \"info,cctv_coordinator::quic=debug\""
+            )
+        })
+    }
+}
+
+impl From<Filter> for String {
+    fn from(filter: Filter) -> Self {
+        filter.0
     }
 }
 

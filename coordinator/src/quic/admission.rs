@@ -5,9 +5,12 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Counts the places that are taken.
+use crate::metrics::Meters;
+
+/// Counts the places that are taken, and shows the count.
 pub(super) struct Admission {
     limits: Limits,
+    meters: Meters,
     taken: Mutex<Taken>,
 }
 
@@ -35,8 +38,9 @@ pub(super) enum Verdict {
 }
 
 impl Admission {
-    pub(super) fn new(handshakes: usize, connections: usize) -> Self {
+    pub(super) fn new(handshakes: usize, connections: usize, meters: Meters) -> Self {
         Self {
+            meters,
             limits: Limits {
                 handshakes,
                 handshakes_each: handshakes.div_ceil(2),
@@ -66,11 +70,23 @@ impl Admission {
         }
         taken.handshakes += 1;
         *taken.handshakes_of.entry(address).or_default() += 1;
+        self.meters.handshakes(taken.handshakes);
         Verdict::Accept(Place {
             admission: self.clone(),
             address,
             admitted: false,
         })
+    }
+
+    fn end_handshake(&self, taken: &mut Taken, address: IpAddr) {
+        taken.handshakes = taken.handshakes.saturating_sub(1);
+        if let Some(count) = taken.handshakes_of.get_mut(&address) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                taken.handshakes_of.remove(&address);
+            }
+        }
+        self.meters.handshakes(taken.handshakes);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Taken> {
@@ -89,8 +105,8 @@ impl Place {
     /// The peer has shown who it is: it no longer counts as a handshake.
     pub(super) fn admitted(mut self) -> Self {
         let mut taken = self.admission.lock();
-        taken.end_handshake(self.address);
         taken.connections += 1;
+        self.admission.end_handshake(&mut taken, self.address);
         drop(taken);
         self.admitted = true;
         self
@@ -103,19 +119,7 @@ impl Drop for Place {
         if self.admitted {
             taken.connections = taken.connections.saturating_sub(1);
         } else {
-            taken.end_handshake(self.address);
-        }
-    }
-}
-
-impl Taken {
-    fn end_handshake(&mut self, address: IpAddr) {
-        self.handshakes = self.handshakes.saturating_sub(1);
-        if let Some(count) = self.handshakes_of.get_mut(&address) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.handshakes_of.remove(&address);
-            }
+            self.admission.end_handshake(&mut taken, self.address);
         }
     }
 }
@@ -138,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_noisy_host_leaves_room_for_others() {
-        let admission = Arc::new(Admission::new(16, 100));
+        let admission = Arc::new(Admission::new(16, 100, Meters::default()));
         let noise: Vec<_> = (0..100)
             .filter_map(|_| accepted(admission.judge(NOISY, true)))
             .collect();
@@ -150,7 +154,7 @@ mod tests {
 
     #[test]
     fn addresses_are_validated_once_it_gets_busy() {
-        let admission = Arc::new(Admission::new(16, 100));
+        let admission = Arc::new(Admission::new(16, 100, Meters::default()));
         let held: Vec<_> = (0..4)
             .filter_map(|_| accepted(admission.judge(NOISY, false)))
             .collect();
@@ -161,7 +165,7 @@ mod tests {
 
     #[test]
     fn those_who_showed_who_they_are_count_as_connections() {
-        let admission = Arc::new(Admission::new(8, 10));
+        let admission = Arc::new(Admission::new(8, 10, Meters::default()));
         let agents: Vec<_> = (0..10)
             .map(|_| accepted(admission.judge(NOISY, true)).unwrap().admitted())
             .collect();
@@ -173,7 +177,7 @@ mod tests {
     proptest! {
         #[test]
         fn places_given_back_leave_nothing_behind(knocks in proptest::collection::vec((0_u8..4, any::<bool>(), any::<bool>()), 0..60)) {
-            let admission = Arc::new(Admission::new(12, 20));
+            let admission = Arc::new(Admission::new(12, 20, Meters::default()));
             let mut held = Vec::new();
             for (host, validated, admit) in knocks {
                 let address = IpAddr::from([192, 0, 2, host]);

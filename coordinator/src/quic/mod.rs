@@ -66,7 +66,11 @@ pub struct Listener {
 impl Listener {
     /// # Errors
     /// An address cannot be bound, or TLS does not take our certificate.
-    pub async fn bind(config: &config::Agents, authority: &Authority) -> Result<Self, ListenError> {
+    pub async fn bind(
+        config: &config::Agents,
+        authority: &Authority,
+        meters: Meters,
+    ) -> Result<Self, ListenError> {
         let server = transport::server_config(authority)?;
         let socket = transport::socket(config.listen, config.socket_buffer_bytes.as_usize())
             .map_err(|source| ListenError::Bind {
@@ -84,8 +88,9 @@ impl Listener {
         let admission = Arc::new(Admission::new(
             config.max_handshakes.as_usize(),
             config.max_connections.as_usize(),
+            meters,
         ));
-        let tunnels = match config.tunnel_listen {
+        let tunnels = match config.tunnel_address() {
             Some(address) => Some(tunnel::Tunnels {
                 listener: tunnel_socket(address).await?,
                 tls: tunnel::tls(authority)?,
@@ -144,7 +149,13 @@ impl Listener {
 }
 
 async fn tunnel_socket(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    let bound = TcpListener::bind(address).await;
+    let bound = match TcpListener::bind(address).await {
+        Err(error) => match transport::without_ipv6(address, &error) {
+            Some(address) => TcpListener::bind(address).await,
+            None => Err(error),
+        },
+        bound => bound,
+    };
     bound.map_err(|source| ListenError::Bind {
         what: "TCP",
         address,

@@ -98,10 +98,11 @@ pub(super) fn endpoint_config(authority: &Authority) -> EndpointConfig {
 /// well, and stands for `0.0.0.0` on hosts without IPv6.
 pub(super) fn socket(address: SocketAddr, buffer_bytes: usize) -> io::Result<UdpSocket> {
     let socket = match bound(address) {
-        Err(error) if address.ip().is_unspecified() && address.is_ipv6() && no_ipv6(&error) => {
-            bound((Ipv4Addr::UNSPECIFIED, address.port()).into())?
-        }
-        result => result?,
+        Err(error) => match without_ipv6(address, &error) {
+            Some(address) => bound(address)?,
+            None => return Err(error),
+        },
+        Ok(socket) => socket,
     };
     // Best effort: a smaller buffer costs throughput, not correctness.
     let _ = socket.set_recv_buffer_size(buffer_bytes);
@@ -132,9 +133,12 @@ fn bound(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn no_ipv6(error: &io::Error) -> bool {
-    matches!(
+/// What `[::]` stands for on a host without IPv6.
+pub(super) fn without_ipv6(address: SocketAddr, error: &io::Error) -> Option<SocketAddr> {
+    let no_ipv6 = matches!(
         error.kind(),
         io::ErrorKind::Unsupported | io::ErrorKind::AddrNotAvailable
-    ) || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+    ) || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error());
+    let every = address.is_ipv6() && address.ip().is_unspecified();
+    (every && no_ipv6).then(|| (Ipv4Addr::UNSPECIFIED, address.port()).into())
 }

@@ -1,0 +1,282 @@
+//! The program itself: its commands, beside a coordinator that runs, and its end on a signal.
+
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use quinn::ConnectionError;
+use rcgen::{KeyPair, PKCS_ED25519};
+use rustix::process::{Pid, Signal, kill_process};
+use shared::wire::CloseCode;
+use shared::wire::enrol::{EnrolAnswer, EnrolCode};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::peer::{Peer, Work, certificates, enrol_at};
+use crate::world::LIMIT;
+
+/// A configuration in a directory of its own.
+struct Installed {
+    directory: TempDir,
+    config: PathBuf,
+}
+
+impl Installed {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("coordinator.toml");
+        let text = format!(
+            "data_dir = {:?}\n[http]\nlisten = \"127.0.0.1:0\"\n[agents]\nlisten = \"127.0.0.1:0\"\n",
+            directory.path().join("data")
+        );
+        std::fs::write(&config, text).unwrap();
+        Self { directory, config }
+    }
+
+    fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cctv-coordinator"));
+        command.args(arguments).arg("--config").arg(&self.config);
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+
+    async fn output(&self, arguments: &[&str]) -> Output {
+        let output = self.program(arguments).output();
+        timeout(LIMIT, output).await.unwrap().unwrap()
+    }
+
+    async fn text(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments).await;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// A coordinator as a process, and what it said as it started.
+struct Running {
+    process: Child,
+    greeting: String,
+}
+
+impl Running {
+    async fn start(installed: &Installed) -> Self {
+        let mut process = installed
+            .program(&["run"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut greeting = String::new();
+        while !greeting.contains("agents: UDP") {
+            let line = timeout(LIMIT, lines.next_line()).await.unwrap().unwrap();
+            greeting.push_str(&line.expect("a greeting"));
+            greeting.push('\n');
+        }
+        while let Ok(Ok(Some(line))) = timeout(Duration::from_millis(300), lines.next_line()).await
+        {
+            greeting.push_str(&line);
+            greeting.push('\n');
+        }
+        Self { process, greeting }
+    }
+
+    fn word_after(&self, marker: &str) -> &str {
+        let rest = self.greeting.split(marker).nth(1).unwrap();
+        rest.split_whitespace().next().unwrap()
+    }
+
+    async fn terminate(mut self) -> String {
+        let pid = i32::try_from(self.process.id().unwrap()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+        let output = timeout(LIMIT, self.process.wait_with_output())
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(output.status.success(), "{:?}", output.status);
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn agents_are_invited_listed_and_revoked_beside_a_running_coordinator() {
+    let installed = Installed::new();
+    let running = Running::start(&installed).await;
+    let address = running.word_after("agents: UDP ").to_owned();
+    let password = running.word_after("the password ").to_owned();
+
+    let invite = [
+        "agent",
+        "invite",
+        "--site",
+        "Depot",
+        "--name",
+        "nvr-1",
+        "--quiet",
+        "--address",
+    ];
+    let code = installed.text(&[&invite[..], &[&address]].concat()).await;
+    let code: EnrolCode = code.trim().parse().unwrap();
+    assert_eq!(format!("{}:{}", code.host, code.port), address);
+    let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+    let authority = installed.directory.path().join("data/authority.pem");
+    let address = address.parse().unwrap();
+    let answer = enrol_at(address, &authority, &code, &key).await.unwrap();
+    let EnrolAnswer::Enrolled {
+        agent,
+        certificate_chain,
+        authority,
+        ..
+    } = answer
+    else {
+        panic!("{answer:?}")
+    };
+    let peer = Peer {
+        id: agent,
+        key,
+        chain: certificates(&certificate_chain),
+        authority: certificates(&authority).remove(0),
+    };
+    let connection = peer.dial(address).await.unwrap();
+    let work = Work::begin(&peer, connection, &[]).await.unwrap();
+
+    let list = installed.text(&["agent", "list"]).await;
+    assert!(
+        list.contains(&agent.to_string()) && list.contains("nvr-1"),
+        "{list}"
+    );
+    assert!(list.contains("enrolled"), "{list}");
+
+    installed
+        .text(&["agent", "revoke", &agent.to_string()])
+        .await;
+    let error = timeout(LIMIT, work.connection.closed()).await.unwrap();
+    let ConnectionError::ApplicationClosed(close) = error else {
+        panic!("{error}")
+    };
+    let code = CloseCode::from_u64(close.error_code.into_inner());
+    assert_eq!(code, Some(CloseCode::Revoked));
+    assert!(installed.text(&["agent", "list"]).await.contains("revoked"));
+
+    let log = running.terminate().await;
+    assert!(
+        !log.contains(&password),
+        "the log shows the password: {log}"
+    );
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_set_anew_and_the_first_one_is_shown_once() {
+    let installed = Installed::new();
+    let running = Running::start(&installed).await;
+    let first = running.word_after("the password ").to_owned();
+    running.terminate().await;
+
+    let running = Running::start(&installed).await;
+    assert!(
+        !running.greeting.contains("password"),
+        "{}",
+        running.greeting
+    );
+    let base = running.word_after("pages and API: ").to_owned();
+    assert!(sign_in(&base, &first).await);
+
+    let made_up = installed.text(&["user", "reset-password"]).await;
+    let made_up = made_up.split_whitespace().last().unwrap().to_owned();
+    assert!(!sign_in(&base, &first).await);
+    assert!(sign_in(&base, &made_up).await);
+
+    let own = "correct horse battery staple";
+    let mut command = installed.program(&["user", "reset-password", "admin", "--stdin"]);
+    let mut process = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = process.stdin.take().unwrap();
+    input
+        .write_all(format!("{own}\n").as_bytes())
+        .await
+        .unwrap();
+    drop(input);
+    let output = process.wait_with_output().await.unwrap();
+    assert!(output.status.success());
+    assert!(!String::from_utf8_lossy(&output.stdout).contains(own));
+    assert!(sign_in(&base, own).await);
+    running.terminate().await;
+}
+
+async fn sign_in(base: &str, password: &str) -> bool {
+    let answer = reqwest::Client::new()
+        .post(format!("{base}/api/v1/session"))
+        .header("x-requested-with", "test")
+        .json(&serde_json::json!({ "login": "admin", "password": password }))
+        .send()
+        .await
+        .unwrap();
+    answer.status() == 200
+}
+
+#[tokio::test]
+async fn commands_before_the_first_start_say_so_and_leave_nothing_behind() {
+    let installed = Installed::new();
+    let output = installed.output(&["agent", "list"]).await;
+    assert!(!output.status.success());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("start it once first"), "{errors}");
+    assert!(!installed.directory.path().join("data").exists());
+}
+
+#[tokio::test]
+async fn settings_are_checked_without_starting_anything() {
+    let installed = Installed::new();
+    let text = installed.text(&["check-config"]).await;
+    assert!(text.contains("127.0.0.1:0"), "{text}");
+    std::fs::write(&installed.config, "[http]\nlissten = 1\n").unwrap();
+    let output = installed.output(&["check-config"]).await;
+    assert!(!output.status.success());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        errors.contains("line 2") && errors.contains("listen"),
+        "{errors}"
+    );
+    let version = installed.text(&["version"]).await;
+    assert_eq!(version.trim(), env!("CARGO_PKG_VERSION"));
+}
+
+#[tokio::test]
+async fn a_lost_authority_is_never_replaced_behind_an_administrators_back() {
+    let installed = Installed::new();
+    Running::start(&installed).await.terminate().await;
+    let authority = installed.directory.path().join("data/authority.pem");
+    let kept = std::fs::read(&authority).unwrap();
+    std::fs::remove_file(&authority).unwrap();
+    let errors = refused_start(&installed).await;
+    assert!(errors.contains("restore it from a backup"), "{errors}");
+    assert!(!Path::new(&authority).exists());
+    std::fs::write(&authority, kept).unwrap();
+    Running::start(&installed).await.terminate().await;
+}
+
+#[tokio::test]
+async fn a_second_coordinator_on_the_same_address_says_which() {
+    let installed = Installed::new();
+    let running = Running::start(&installed).await;
+    let taken = running.word_after("pages and API: http://").to_owned();
+    let other = Installed::new();
+    let text = std::fs::read_to_string(&other.config).unwrap();
+    let text = text.replacen("127.0.0.1:0", &taken, 1);
+    std::fs::write(&other.config, text).unwrap();
+    let errors = refused_start(&other).await;
+    assert!(errors.contains(&taken), "{errors}");
+    running.terminate().await;
+}
+
+async fn refused_start(installed: &Installed) -> String {
+    let output = installed.output(&["run"]).await;
+    assert!(!output.status.success());
+    String::from_utf8(output.stderr).unwrap()
+}

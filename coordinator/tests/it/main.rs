@@ -1,0 +1,15 @@
+//! The coordinator from outside: real sockets, real clients, real agents' peers. One binary, so that
+//! linking is paid once.
+
+mod access;
+mod agents;
+mod cli;
+mod enrolment;
+mod hostile;
+mod pages;
+mod peer;
+mod playback;
+mod session;
+mod tricks;
+mod tunnel;
+mod world;

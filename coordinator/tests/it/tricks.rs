@@ -1,0 +1,111 @@
+//! Requests that are made up to get at something: paths, methods, bodies, headers.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+#[tokio::test]
+async fn no_path_leads_out_of_the_pages() {
+    let world = World::start().await;
+    std::fs::write(world.directory().join("secret.txt"), "the secret").unwrap();
+    for path in [
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/%2e%2e%2fsecret.txt",
+        "/..%5csecret.txt",
+        "/assets/../../secret.txt",
+        "/assets/%2e%2e/%2e%2e/secret.txt",
+        "/assets/..%2f..%2fsecret.txt",
+        "//secret.txt",
+        "/data/authority.pem",
+        "/../data/authority.pem",
+        "/%00",
+        "/index.html%00.txt",
+        "/%ff%fe.txt",
+        "/assets/",
+        "/assets",
+        "/.",
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let (status, answer) = world.raw(request.as_bytes()).await;
+        assert!(!answer.contains("the secret"), "{path}");
+        assert!(!answer.contains("PRIVATE KEY"), "{path}");
+        assert!(matches!(status, 200 | 400 | 404), "{path}: {status}");
+        if status == 200 {
+            assert!(answer.contains("<title>pages</title>"), "{path}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn ids_that_are_none_and_paths_nobody_made_are_not_found() {
+    let world = World::start().await;
+    let admin = world.admin().await;
+    let long = "a".repeat(4000);
+    for path in [
+        "/api/v1/cameras/1".to_owned(),
+        "/api/v1/cameras/%2e%2e".to_owned(),
+        "/api/v1/cameras/%00".to_owned(),
+        "/api/v1/cameras/%ff".to_owned(),
+        "/api/v1/cameras/00000000-0000-0000-0000-000000000000".to_owned(),
+        format!("/api/v1/cameras/{long}"),
+        "/api/v1/nothing".to_owned(),
+        "/api".to_owned(),
+        "/api/v2/session".to_owned(),
+    ] {
+        let answer = admin.get(&path).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (404, "not_found"),
+            "{path}"
+        );
+    }
+    let answer = admin.send(Method::PUT, "/api/v1/cameras", None, &[]).await;
+    assert_eq!(answer.code(), "method_not_allowed");
+}
+
+#[tokio::test]
+async fn bodies_that_are_too_large_broken_or_strange_are_refused_by_name() {
+    let world = World::start().await;
+    let admin = world.admin().await;
+    let path = "/api/v1/agents/invites";
+    let cases: [(Value, &str); 4] = [
+        (
+            json!({ "site_name": "x".repeat(100_000) }),
+            "payload_too_large",
+        ),
+        (json!({ "site_name": 7 }), "invalid_value"),
+        (
+            json!({ "site_name": "Depot", "colour": "red" }),
+            "invalid_value",
+        ),
+        (
+            json!({ "site_name": "Depot", "valid_for_minutes": 1_000_000 }),
+            "invalid_value",
+        ),
+    ];
+    for (body, code) in cases {
+        let answer = admin.post(path, &body).await;
+        assert_eq!(answer.code(), code, "{:?}", answer.body);
+    }
+    let text = [("content-type", "text/plain")];
+    let answer = admin.send(Method::POST, path, None, &text).await;
+    assert_eq!(answer.code(), "unsupported_media_type");
+}
+
+#[tokio::test]
+async fn a_client_that_never_finishes_its_request_does_not_hold_up_others() {
+    use tokio::io::AsyncWriteExt as _;
+    let world = World::start().await;
+    let mut lingering = Vec::new();
+    for _ in 0..50 {
+        let mut stream = tokio::net::TcpStream::connect(world.http).await.unwrap();
+        stream
+            .write_all(b"GET /healthz HTTP/1.1\r\nhost: ")
+            .await
+            .unwrap();
+        lingering.push(stream);
+    }
+    assert_eq!(world.nobody().get("/healthz").await.status, 200);
+}

@@ -1,0 +1,267 @@
+//! A coordinator as production starts it, on free ports and in a directory of its own, and browsers
+//! that talk to it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cctv_coordinator::app::Coordinator;
+use cctv_coordinator::config::{Bounded, Config, TunnelListen};
+use cctv_coordinator::domain::access::{Deed, Role};
+use cctv_coordinator::services::Services;
+use cctv_coordinator::services::users::NewUser;
+use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use shared::clock::{Clock, SystemClock};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How long anything in these tests may take.
+pub const LIMIT: Duration = Duration::from_secs(20);
+
+pub struct World {
+    pub base: String,
+    pub http: SocketAddr,
+    pub agents: SocketAddr,
+    pub tunnel: SocketAddr,
+    pub services: Arc<Services>,
+    pub config: Config,
+    pub password: SecretString,
+    stop: CancellationToken,
+    running: Option<JoinHandle<anyhow::Result<()>>>,
+    directory: TempDir,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        Self::start_with(Arc::new(SystemClock::new()), |_| {}).await
+    }
+
+    pub async fn start_with(clock: Arc<dyn Clock>, change: impl FnOnce(&mut Config)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let free: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
+        let mut config = Config {
+            data_dir: directory.path().join("data"),
+            ..Config::default()
+        };
+        config.http.listen = free;
+        config.http.ui_dir = directory.path().join("ui");
+        config.agents.listen = free;
+        config.agents.tunnel_listen = TunnelListen::At(free);
+        config.storage.reserve_bytes = Bounded::new(0);
+        build_pages(&config.http.ui_dir);
+        change(&mut config);
+        let coordinator = Coordinator::load(config.clone(), clock).await.unwrap();
+        let first = coordinator.first_administrator();
+        let password = first.map(|first| first.password.clone());
+        Self::run(coordinator, config, password.unwrap_or_default(), directory)
+    }
+
+    /// The same data under a new process, on new ports.
+    pub async fn restart(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.stop().await;
+        let Self {
+            config,
+            password,
+            directory,
+            ..
+        } = self;
+        let coordinator = Coordinator::load(config.clone(), clock).await.unwrap();
+        assert!(coordinator.first_administrator().is_none());
+        Self::run(coordinator, config, password, directory)
+    }
+
+    fn run(
+        coordinator: Coordinator,
+        config: Config,
+        password: SecretString,
+        directory: TempDir,
+    ) -> Self {
+        let http = coordinator.http_address();
+        let stop = CancellationToken::new();
+        Self {
+            base: format!("http://{http}"),
+            http,
+            agents: coordinator.agent_address(),
+            tunnel: coordinator.tunnel_address().unwrap(),
+            services: coordinator.services().clone(),
+            config,
+            password,
+            running: Some(tokio::spawn(coordinator.run(stop.clone()))),
+            stop,
+            directory,
+        }
+    }
+
+    /// Ends the coordinator as a signal would.
+    pub async fn stop(&mut self) {
+        self.stop.cancel();
+        if let Some(running) = self.running.take() {
+            timeout(LIMIT, running).await.unwrap().unwrap().unwrap();
+        }
+    }
+
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Somebody without a session.
+    pub fn nobody(&self) -> Browser {
+        Browser {
+            client: reqwest::Client::builder()
+                .cookie_store(true)
+                .timeout(LIMIT)
+                .build()
+                .unwrap(),
+            base: self.base.clone(),
+        }
+    }
+
+    pub async fn admin(&self) -> Browser {
+        self.signed_in("admin", self.password.expose_secret()).await
+    }
+
+    /// A new person who watches the cameras of one agency.
+    pub async fn operator(&self, agency: &str) -> Browser {
+        let grant = self.services.access.console(Deed::ManageUsers);
+        let password = "a password for tests";
+        let new = NewUser {
+            login: format!("operator-{agency}"),
+            display_name: "Operator".into(),
+            role: Role::Operator,
+            agency: Some(agency.parse().unwrap()),
+            password: password.into(),
+        };
+        let user = self.services.users.create(&grant, new).await.unwrap();
+        self.signed_in(user.login.as_str(), password).await
+    }
+
+    async fn signed_in(&self, login: &str, password: &str) -> Browser {
+        let browser = self.nobody();
+        let answer = browser.sign_in(login, password).await;
+        assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.body);
+        browser
+    }
+
+    /// A request as it stands, for what a client library would put right.
+    pub async fn raw(&self, request: &[u8]) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.http).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        let mut answer = Vec::new();
+        timeout(LIMIT, stream.read_to_end(&mut answer))
+            .await
+            .unwrap()
+            .unwrap();
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        let status = text
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        (status.unwrap_or(0), text)
+    }
+}
+
+fn build_pages(directory: &Path) {
+    std::fs::create_dir_all(directory.join("assets")).unwrap();
+    std::fs::write(
+        directory.join("index.html"),
+        "<!doctype html><title>pages</title>",
+    )
+    .unwrap();
+    std::fs::write(directory.join("assets/main-4f3a.js"), "export {};").unwrap();
+    std::fs::write(directory.join("favicon.svg"), "<svg/>").unwrap();
+}
+
+/// A browser with one session at most.
+pub struct Browser {
+    client: reqwest::Client,
+    base: String,
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+    pub bytes: bytes::Bytes,
+}
+
+impl Answer {
+    pub fn code(&self) -> &str {
+        self.body["error"]["code"].as_str().unwrap_or_default()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+}
+
+impl Browser {
+    pub async fn sign_in(&self, login: &str, password: &str) -> Answer {
+        let body = json!({ "login": login, "password": password });
+        self.post("/api/v1/session", &body).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None, &[]).await
+    }
+
+    pub async fn get_range(&self, path: &str, range: &str) -> Answer {
+        self.send(Method::GET, path, None, &[("range", range)])
+            .await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::POST, path, Some(body), &[]).await
+    }
+
+    /// As one of our pages sends it, unless `headers` name another origin.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        if !headers.iter().any(|(name, _)| *name == "origin") {
+            request = request.header("origin", &self.base);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.bytes().await.unwrap();
+        Answer {
+            status,
+            headers,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            bytes,
+        }
+    }
+}
+
+/// Asks again until there is an answer.
+pub async fn until<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + LIMIT;
+    let mut ticks = interval(Duration::from_millis(20));
+    loop {
+        ticks.tick().await;
+        if let Some(found) = check().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+    }
+}
