@@ -123,6 +123,8 @@ impl Coordinator {
         parts.spawn(self.agents.run(self.agents_context, stop.clone()));
         parts.spawn(self.http.run(http::router(self.api), stop.clone()));
         let ended = tokio::select! {
+            // A part that ends because of `stop` did not end by itself.
+            biased;
             () = stop.cancelled() => None,
             ended = parts.join_next() => ended,
         };

@@ -3,7 +3,7 @@
 use std::str::FromStr as _;
 
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -33,7 +33,9 @@ impl TryFrom<String> for Filter {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let valid = !text.trim().is_empty() && Targets::from_str(&text).is_ok();
+        // A bare word would be taken for a part of the program.
+        let named = |part: &str| part.contains('=') || LevelFilter::from_str(part.trim()).is_ok();
+        let valid = text.split(',').all(named) && Targets::from_str(&text).is_ok();
         valid.then(|| Self(text.clone())).ok_or_else(|| {
             format!(
                 "`{text}` is not \"error\", \"warn\", \"info\", \"debug\" or \"trace\", nor levels by part such as \
