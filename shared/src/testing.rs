@@ -318,3 +318,47 @@ pub fn day(midnight: WallTime) -> Facts {
         known_since: midnight,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::{self, State};
+
+    #[test]
+    fn a_built_segment_contradicts_itself_nowhere_and_its_signature_holds() {
+        let first = SegmentBuilder::new(WallTime::from_secs(1_800_000_000));
+        for Segment { bytes, meta } in [first.build(), first.next().build()] {
+            assert_eq!(meta.check(), Ok(()));
+            assert_eq!(meta.size, bytes.len() as u64);
+            assert!(meta.signature.verify(&public_key(), &meta.statement()));
+            for fragment in &meta.fragments {
+                let range = fragment.offset as usize..fragment.end_offset() as usize;
+                assert_eq!(Sha256::of(&bytes[range]), fragment.sha256);
+            }
+        }
+        assert_eq!(first.build().bytes, first.build().bytes, "no randomness");
+    }
+
+    #[test]
+    fn the_day_has_one_second_that_nobody_explains() {
+        let midnight = WallTime::from_secs(1_800_057_600);
+        let whole = TimeRange::starting_at(midnight, Duration::from_secs(86_400));
+        let spans = timeline::build(whole, &day(midnight), Duration::ZERO);
+        let seconds = |wanted: fn(&State) -> bool| {
+            let spans = spans.iter().filter(|span| wanted(&span.state));
+            timeline::total(spans.map(|span| span.range)).as_secs()
+        };
+        assert_eq!(seconds(|state| *state == State::Unexplained), 1);
+        assert_eq!(seconds(|state| *state == State::NotYetReported), 2 * 3_600);
+        let missing = 3_600 + 600 + 45 + 3_600;
+        assert_eq!(
+            seconds(|state| matches!(state, State::Missing { .. })),
+            missing
+        );
+        let recorded = 22 * 3_600 - missing - 1;
+        assert_eq!(
+            seconds(|state| matches!(state, State::Recorded { .. })),
+            recorded
+        );
+    }
+}

@@ -1,5 +1,6 @@
 //! Tests of writing and reading together.
 
 mod damage;
+mod footage;
 mod players;
 mod roundtrip;

@@ -11,7 +11,7 @@ use crate::time::WallTime;
 const START: WallTime = WallTime::from_secs(1_800_000_000);
 
 /// Runs a program of FFmpeg over a file given on its standard input; `None` where there is none.
-fn ffmpeg(program: &str, arguments: &[&str], file: &[u8]) -> Option<(String, String)> {
+pub(super) fn ffmpeg(program: &str, arguments: &[&str], file: &[u8]) -> Option<(String, String)> {
     let mut child = match Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -29,8 +29,12 @@ fn ffmpeg(program: &str, arguments: &[&str], file: &[u8]) -> Option<(String, Str
             return None;
         }
     };
-    child.stdin.take().unwrap().write_all(file).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        // A program that has seen enough closes its end.
+        let _ = scope.spawn(move || input.write_all(file));
+        child.wait_with_output().unwrap()
+    });
     assert!(output.status.success(), "{output:?}");
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Some((text(output.stdout), text(output.stderr)))
