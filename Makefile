@@ -91,5 +91,5 @@ fuzz: ## Every fuzz target for FUZZ_SECONDS (30) each
 	@command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
 	@for target in $$(cd fuzz && cargo fuzz list); do \
 		echo "== $$target"; \
-		(cd fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$${FUZZ_SECONDS:-30} -max_len=65536 -rss_limit_mb=2048); \
+		(cd fuzz && mkdir -p corpus/$$target && RUSTC_BOOTSTRAP=1 cargo fuzz run $$target corpus/$$target seeds/$$target -- -max_total_time=$${FUZZ_SECONDS:-30} -max_len=65536 -rss_limit_mb=2048); \
 	done

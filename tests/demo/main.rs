@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("\ndemo: {error:?}"));
+            say(&format!("\ndemo: {error:#}"));
             ExitCode::FAILURE
         }
     }

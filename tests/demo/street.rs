@@ -75,6 +75,9 @@ pub(crate) fn simulator() -> SimulatorConfig {
 fn camera(seed: u64, name: &str) -> CameraConfig {
     CameraConfig {
         source: Source::Scene { seed },
+        // H.265 is costly to encode live; a small picture keeps the demo light.
+        width: if name == H265 { 320 } else { 640 },
+        height: if name == H265 { 192 } else { 360 },
         fps: 12,
         gop_frames: 24,
         bitrate: 600_000,

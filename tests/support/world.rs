@@ -34,12 +34,13 @@ impl Centre {
         Self::start_at(directory, free_tcp()?, "").await
     }
 
-    /// The same at a given address, with `more` settings as TOML.
+    /// The same at a given address (port 0 for a free one), with `more` settings as TOML.
     ///
     /// # Errors
     /// As [`Centre::start`].
     pub async fn start_at(directory: &Path, http: SocketAddr, more: &str) -> Result<Self> {
         std::fs::create_dir_all(directory)?;
+        let http = if http.port() == 0 { free_tcp()? } else { http };
         let quic = free_udp()?;
         let data = directory.join("data");
         let ui = ui_directory();
@@ -115,7 +116,8 @@ impl Centre {
             .join(cctv_coordinator::app::FIRST_PASSWORD_FILE);
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("reading {}", path.display()))?;
-        Ok(text.trim().to_owned())
+        let line = text.lines().find_map(|line| line.strip_prefix("password: "));
+        Ok(line.with_context(|| format!("no password in {}", path.display()))?.to_owned())
     }
 
     /// Signs in as the first administrator.
