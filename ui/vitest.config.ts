@@ -29,7 +29,8 @@ export default defineConfig((env) =>
         ],
         restoreMocks: true,
         // Days and clocks are tested far from the machine's own zone.
-        env: { TZ: 'Asia/Dubai' },
+        env: { TZ: 'Asia/Dubai', DEBUG_PRINT_LIMIT: '0' },
+        testTimeout: 30_000,
         css: { modules: { classNameStrategy: 'non-scoped' } },
       },
     }),

@@ -125,12 +125,16 @@ export class PlaybackDriver {
     const loaded = this.#target.live || !this.#started ? undefined : this.#clock.mediaAt(shown)
     const inside = this.#window && shown >= this.#window.from && shown < this.#window.to
     if (loaded && inside && this.#machine.state.is !== 'failed') {
+      if (loaded.wall !== shown) this.#noteJump(at, loaded.wall)
       this.#target = { live: false, at: loaded.wall }
       this.#goingTo = loaded.wall
       this.#lastMedia = undefined
       this.#pictures.forget()
       this.#video.currentTime = loaded.media
-      if (this.#machine.state.is === 'ended') this.play()
+      if (this.#machine.state.is === 'ended') {
+        this.#send({ type: 'play' })
+        this.#startVideo()
+      }
       this.#tell()
       return
     }
@@ -140,8 +144,8 @@ export class PlaybackDriver {
   play(): void {
     const atEnd = this.#machine.state.is === 'ended'
     this.#send({ type: 'play' })
-    if (atEnd && this.#target.live) this.#open({ live: true })
-    else if (this.#started) void this.#video.play().catch(() => this.#send({ type: 'pause' }))
+    if (atEnd) this.#open(this.#target)
+    else if (this.#started) this.#startVideo()
   }
 
   pause(): void {
@@ -237,14 +241,16 @@ export class PlaybackDriver {
     this.#source?.start(start?.media)
     this.#video.defaultPlaybackRate = this.#rate
     this.#video.playbackRate = this.#rate
-    if (this.#machine.wantsToPlay) {
-      void this.#video.play().catch((error: unknown) => {
-        // Refused until the person touches the page; a change of source is no refusal.
-        if (error instanceof DOMException && error.name === 'NotAllowedError') {
-          this.#send({ type: 'pause' })
-        }
-      })
-    }
+    if (this.#machine.wantsToPlay) this.#startVideo()
+  }
+
+  #startVideo(): void {
+    this.#video.play().catch((error: unknown) => {
+      // Refused until the person touches the page; a change of source is no refusal.
+      if (error instanceof DOMException && error.name === 'NotAllowedError') {
+        this.#send({ type: 'pause' })
+      }
+    })
   }
 
   /** The playlist lists nothing: the present has not begun, or the stretch has no footage. */

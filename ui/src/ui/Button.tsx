@@ -32,24 +32,24 @@ type IconButtonProps = Common &
   AriaLabel &
   Readonly<{
     icon: IconName
-    pressed?: boolean
+    pressed?: boolean | undefined
     align?: 'start' | 'centre' | 'end'
     side?: 'above' | 'below'
   }>
 
 /** A button without text; its label shows as a tooltip. */
 export function IconButton({ icon, align, side, pressed, ...rest }: IconButtonProps) {
-  const button = (
-    <BareButton square aria-pressed={pressed} tooltipAlign={align} tooltipSide={side} {...rest}>
+  return (
+    <BareButton
+      square
+      aria-pressed={pressed}
+      tooltip={rest['aria-label']}
+      tooltipAlign={align}
+      tooltipSide={side}
+      {...rest}
+    >
       <Icon name={icon} />
     </BareButton>
-  )
-  const label = rest['aria-label']
-  if (!label || rest.disabledReason) return button
-  return (
-    <Tooltip text={label} align={align ?? 'centre'} side={side ?? 'below'}>
-      {button}
-    </Tooltip>
   )
 }
 
@@ -58,6 +58,7 @@ type BareProps = Common &
   Readonly<{
     square?: boolean
     children: ReactNode
+    tooltip?: string | undefined
     tooltipAlign?: 'start' | 'centre' | 'end' | undefined
     tooltipSide?: 'above' | 'below' | undefined
   }>
@@ -66,31 +67,29 @@ function BareButton(props: BareProps) {
   const { onClick, type = 'button', look = 'plain', disabledReason, busy, square } = props
   const reasonId = useId()
   const unusable = disabledReason !== undefined || busy
-  const button = (
-    <button
-      // A submit button that may not be used must not submit by Enter either.
-      type={unusable ? 'button' : type}
-      className={classNames(styles.button, styles[look], square && styles.square)}
-      aria-disabled={unusable ? true : undefined}
-      aria-busy={busy ? true : undefined}
-      aria-describedby={disabledReason ? reasonId : undefined}
-      aria-label={props['aria-label']}
-      aria-labelledby={props['aria-labelledby']}
-      aria-pressed={props['aria-pressed']}
-      onClick={unusable ? undefined : onClick}
-    >
-      {props.children}
-    </button>
-  )
-  if (!disabledReason) return button
   return (
+    // Always there, so that the button stays the same element, and keeps the focus, when a reason
+    // comes or goes.
     <Tooltip
-      id={reasonId}
-      text={disabledReason}
+      id={disabledReason ? reasonId : undefined}
+      text={disabledReason ?? props.tooltip}
       align={props.tooltipAlign ?? 'centre'}
       side={props.tooltipSide ?? 'below'}
     >
-      {button}
+      <button
+        // A submit button that may not be used must not submit by Enter either.
+        type={unusable ? 'button' : type}
+        className={classNames(styles.button, styles[look], square && styles.square)}
+        aria-disabled={unusable ? true : undefined}
+        aria-busy={busy ? true : undefined}
+        aria-describedby={disabledReason ? reasonId : undefined}
+        aria-label={props['aria-label']}
+        aria-labelledby={props['aria-labelledby']}
+        aria-pressed={props['aria-pressed']}
+        onClick={unusable ? undefined : onClick}
+      >
+        {props.children}
+      </button>
     </Tooltip>
   )
 }

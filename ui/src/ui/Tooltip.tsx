@@ -4,7 +4,8 @@ import styles from './Tooltip.module.css'
 
 type Props = Readonly<{
   /** Given when the text describes the child, so that the child can point at it. */
-  id?: string
+  id?: string | undefined
+  /** Nothing appears without one. */
   text: ReactNode
   align?: 'start' | 'centre' | 'end'
   side?: 'above' | 'below'
@@ -16,14 +17,16 @@ export function Tooltip({ id, text, align = 'centre', side = 'below', children }
   return (
     <span className={styles.anchor}>
       {children}
-      <span
-        id={id}
-        role="tooltip"
-        aria-hidden={id ? undefined : true}
-        className={classNames(styles.bubble, styles[align], styles[side])}
-      >
-        {text}
-      </span>
+      {text !== undefined && (
+        <span
+          id={id}
+          role="tooltip"
+          aria-hidden={id ? undefined : true}
+          className={classNames(styles.bubble, styles[align], styles[side])}
+        >
+          {text}
+        </span>
+      )}
     </span>
   )
 }

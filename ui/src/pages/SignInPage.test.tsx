@@ -1,0 +1,69 @@
+import { screen, waitFor } from '@testing-library/react'
+import userEvent from '@testing-library/user-event'
+import { describe, expect, it } from 'vitest'
+import { expectAccessible, visit } from '../../testing/page'
+
+const signIn = async (login: string, password: string) => {
+  const user = userEvent.setup()
+  await user.type(await screen.findByLabelText('User name'), login)
+  await user.type(screen.getByLabelText('Password'), password)
+  await user.click(screen.getByRole('button', { name: 'Sign in' }))
+}
+
+describe('signing in', () => {
+  it('leads back to where one wanted to go', async () => {
+    const { router } = visit('/agents', { as: null })
+    await signIn('admin', 'secret')
+    expect(await screen.findByRole('heading', { name: 'Agents' })).toBeVisible()
+    expect(router.state.location.pathname).toBe('/agents')
+  })
+
+  it('never leads out of the interface', async () => {
+    const { router } = visit('/sign-in', { as: null })
+    await router.navigate('/sign-in', { state: { from: '//evil.example/' } })
+    await signIn('admin', 'secret')
+    expect(await screen.findByRole('heading', { name: 'Cameras' })).toBeVisible()
+    expect(router.state.location.pathname).toBe('/')
+  })
+
+  it('says why it was refused, and forgets the password', async () => {
+    visit('/sign-in', { as: null })
+    await signIn('admin', 'wrong')
+    expect(await screen.findByRole('alert')).toHaveTextContent(
+      'The login or the password is wrong.',
+    )
+    expect(screen.getByLabelText('Password')).toHaveValue('')
+    expect(screen.getByLabelText('User name')).toHaveValue('admin')
+  })
+
+  it('says so in Arabic', async () => {
+    visit('/sign-in', { as: null, language: 'ar' })
+    const user = userEvent.setup()
+    await user.type(await screen.findByLabelText('اسم المستخدم'), 'locked')
+    await user.type(screen.getByLabelText('كلمة المرور'), 'x')
+    await user.click(screen.getByRole('button', { name: 'تسجيل الدخول' }))
+    expect(await screen.findByRole('alert')).toHaveTextContent('محاولات كثيرة جدًا')
+  })
+
+  it('is for those who are not signed in', async () => {
+    const { router } = visit('/sign-in')
+    await waitFor(() => expect(router.state.location.pathname).toBe('/'))
+  })
+
+  it.each(['en', 'ar'] as const)('is accessible (%s)', async (language) => {
+    visit('/sign-in', { as: null, language })
+    await screen.findByRole('heading', { level: 1 })
+    expect(document.documentElement.dir).toBe(language === 'ar' ? 'rtl' : 'ltr')
+    await expectAccessible()
+  })
+})
+
+describe('signing out', () => {
+  it('leaves nothing of the person behind', async () => {
+    const { client, router } = visit('/')
+    await userEvent.click(await screen.findByRole('button', { name: 'Sign out' }))
+    expect(await screen.findByRole('heading', { name: 'Sign in' })).toBeVisible()
+    expect(router.state.location.pathname).toBe('/sign-in')
+    expect(client.getQueryCache().findAll({ queryKey: ['cameras'] })).toEqual([])
+  })
+})
