@@ -103,6 +103,7 @@ pub(super) async fn run(
         () = stop.cancelled() => SessionEnd::Stopped,
         end = work(&connection, uplink, enrolment, plans) => end,
     };
+    plans.disconnected(uplink);
     let now = uplink.clock.wall();
     uplink.status.send_modify(|status| status.disconnected(now));
     connection.shut_down(end.code(), &end.to_string()).await;

@@ -53,6 +53,12 @@ impl Plans {
         }
     }
 
+    /// The connection is gone, and every attempt with it.
+    pub(super) fn disconnected(&mut self, uplink: &Shared) {
+        self.uploads.disconnected(uplink.now());
+        self.keep(uplink);
+    }
+
     /// Writes down what the day has taken, if that changed.
     pub(super) fn keep(&mut self, uplink: &Shared) {
         let today = self.budget.today();
@@ -63,15 +69,10 @@ impl Plans {
     }
 }
 
-/// Uploads until the connection ends.
+/// Uploads until the connection ends; whoever drops this says [`Plans::disconnected`] then.
 pub(super) async fn run(connection: &Connection, uplink: &Shared, plans: &mut Plans) -> SessionEnd {
     plans.uploads.connected(uplink.now());
-    let mut driver = Driver::new(uplink, plans);
-    let end = driver.run(connection).await;
-    drop(driver);
-    plans.uploads.disconnected(uplink.now());
-    plans.keep(uplink);
-    end
+    Driver::new(uplink, plans).run(connection).await
 }
 
 struct Driver<'a> {
@@ -96,7 +97,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    async fn run(&mut self, connection: &Connection) -> SessionEnd {
+    async fn run(mut self, connection: &Connection) -> SessionEnd {
         let mut refresh = tokio::time::interval(REFRESH);
         refresh.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut keep = tokio::time::interval(KEEP);
@@ -162,6 +163,7 @@ impl<'a> Driver<'a> {
     }
 
     fn offer(&mut self, connection: &Connection, attempt: Attempt, candidate: Candidate) {
+        tracing::trace!(?attempt, segment.id = %candidate.segment, size_bytes = candidate.size, "offering");
         let (pieces, granted) = mpsc::channel(1);
         self.pieces.insert(attempt, (candidate.segment, pieces));
         let teller = attempt::Teller::new(attempt, self.happened.clone());
@@ -176,6 +178,7 @@ impl<'a> Driver<'a> {
 
     async fn happened(&mut self, attempt: Attempt, what: Happening) -> Result<(), SessionEnd> {
         let now = self.uplink.now();
+        tracing::trace!(?attempt, ?what, "upload");
         let uploads = &mut self.plans.uploads;
         let settled = match what {
             Happening::Answered(answer) => uploads.answered(attempt, answer, now),

@@ -1,3 +1,4 @@
 //! The agent's parts against real counterparts: one binary, one module per part.
 
 mod camera;
+mod uplink;

@@ -162,8 +162,9 @@ impl Uploads {
         self.uploads.extend(in_flight);
     }
 
-    /// The connection stands.
+    /// A new connection stands; attempts on an older one are over.
     pub fn connected(&mut self, now: Now) {
+        self.disconnected(now);
         self.connected = true;
         self.pause = now.monotonic;
     }
