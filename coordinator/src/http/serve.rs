@@ -17,8 +17,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long a client may take for its TLS handshake, and for the headers of a request.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a client may take for its TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(15);
+/// How long a client may take for the headers of a request, and how long a connection may be idle:
+/// longer than pages wait between two looks.
+const IDLE: Duration = Duration::from_secs(75);
 /// How long connections may finish what they are answering when the program ends.
 const GRACE: Duration = Duration::from_secs(10);
 /// After an error of accept, such as too many open files.
@@ -103,7 +106,7 @@ async fn encrypted(
     router: Router,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let stream = tokio::time::timeout(PATIENCE, tls.accept(stream)).await??;
+    let stream = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await??;
     serve(stream, router, stop).await.map_err(io::Error::other)
 }
 
@@ -113,7 +116,7 @@ where
 {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
+        .header_read_timeout(IDLE)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);

@@ -18,7 +18,7 @@ use tokio::time::MissedTickBehavior;
 use super::admission::Place;
 use super::control::{self, Order, Orders};
 use super::message::{self, MessageError};
-use super::{Context, certificate, code, metadata, transport, upload};
+use super::{Context, brief, certificate, code, metadata, transport, upload};
 use crate::ca::agent_named_in;
 use crate::metrics::Outcome;
 use crate::services::agents::{AgentGrant, NotAdmitted};
@@ -87,13 +87,14 @@ pub(super) async fn serve(connection: Connection, place: Place, context: Arc<Con
         }
     };
     let agent = grant.id();
-    let end = match greet(&connection, &grant, &context).await {
-        Ok(greeted) => {
+    let end = match listen(&connection, agent, &context).await {
+        Ok(greeting) => {
             let _place = place.admitted();
             transport::widen(&connection);
             context.meters.connection(Outcome::Connected);
-            tracing::info!(agent.id = %agent, %peer, version = greeted.version, "an agent connected");
-            work(connection.clone(), grant, seal, greeted, &context).await
+            let version = brief(&greeting.hello.version);
+            tracing::info!(agent.id = %agent, %peer, version, "an agent connected");
+            work(connection.clone(), grant, seal, greeting, &context).await
         }
         Err(end) => end,
     };
@@ -126,58 +127,40 @@ async fn admit(connection: &Connection, context: &Context) -> Result<(AgentGrant
     }
 }
 
-/// The control stream after its greeting.
-struct Greeted {
+/// An agent's greeting, and the control stream it came on.
+struct Greeting {
     send: SendStream,
     receive: RecvStream,
-    /// Of the agent program.
-    version: String,
+    hello: Hello,
+    /// Version that both speak from now on.
+    protocol: u32,
 }
 
-async fn greet(
+/// Waits for the greeting.
+async fn listen(
     connection: &Connection,
-    grant: &AgentGrant,
+    agent: AgentId,
     context: &Context,
-) -> Result<Greeted, End> {
-    let hello = async {
+) -> Result<Greeting, End> {
+    let greeting = async {
         let (send, mut receive) = connection.accept_bi().await?;
         match message::read(&mut receive).await? {
             Some(StreamHeader::Control) => {}
             _ => return Err(rule("the first stream is not control")),
         }
         match message::read(&mut receive).await? {
-            Some(FromAgent::Hello(hello)) => Ok((send, receive, hello)),
+            Some(FromAgent::Hello(hello)) => Ok(Greeting {
+                protocol: agree(&hello, agent)?,
+                send,
+                receive,
+                hello,
+            }),
             _ => Err(rule("the first message is not a hello")),
         }
     };
-    let (mut send, receive, hello) = tokio::time::timeout(context.handshake_timeout, hello)
+    tokio::time::timeout(context.handshake_timeout, greeting)
         .await
-        .map_err(|_| End::new(CloseCode::Overloaded, "no greeting in time"))??;
-    let protocol = agree(&hello, grant.id())?;
-    let pending = context.services.ingest.hello(grant, &hello).await;
-    let pending = pending.map_err(|error| {
-        tracing::error!(agent.id = %grant.id(), %error, "could not note a greeting");
-        End::new(
-            CloseCode::Internal,
-            "the coordinator cannot note the greeting now",
-        )
-    })?;
-    let heartbeat_ms = u32::try_from(context.heartbeat_interval.as_millis()).unwrap_or(u32::MAX);
-    let welcome = ToAgent::Welcome(Welcome {
-        protocol,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        now: context.clock.wall(),
-        heartbeat_ms,
-    });
-    message::write(&mut send, &welcome).await?;
-    if let Some(command) = pending {
-        message::write(&mut send, &ToAgent::Command(command)).await?;
-    }
-    Ok(Greeted {
-        send,
-        receive,
-        version: hello.version.chars().take(64).collect(),
-    })
+        .map_err(|_| End::new(CloseCode::Overloaded, "no greeting in time"))?
 }
 
 /// The newest protocol that both speak.
@@ -198,7 +181,7 @@ async fn work(
     connection: Connection,
     grant: AgentGrant,
     seal: Sha256,
-    greeted: Greeted,
+    greeting: Greeting,
     context: &Arc<Context>,
 ) -> End {
     let (orders, waiting) = mpsc::channel(ORDERS);
@@ -210,19 +193,59 @@ async fn work(
         fetches: Arc::new(Semaphore::new(FETCHES)),
         metadata_open: AtomicBool::new(false),
     });
+    // Before the settings it lacks are looked up: what is decided from now on finds it connected.
     context.sessions.add(&session);
-    let open = Orders::default();
-    let end = tokio::select! {
-        end = control::listen(greeted.receive, &session, context, &open) => end,
-        end = control::talk(greeted.send, waiting, &open) => end,
-        end = streams(&session, context) => end,
-        end = watch(&session, seal, context) => end,
-        error = session.connection.closed() => error.into(),
+    let end = match welcome(greeting, &session, context).await {
+        Ok((send, receive)) => {
+            let open = Orders::default();
+            tokio::select! {
+                end = control::listen(receive, &session, context, &open) => end,
+                end = control::talk(send, waiting, &open) => end,
+                end = streams(&session, context) => end,
+                end = watch(&session, seal, context) => end,
+                error = session.connection.closed() => error.into(),
+            }
+        }
+        Err(end) => end,
     };
     if context.sessions.remove(&session) {
         context.services.ingest.disconnected(&session.grant);
     }
     end
+}
+
+/// Notes the greeting and answers it, with the settings that the agent has not confirmed yet.
+async fn welcome(
+    greeting: Greeting,
+    session: &Session,
+    context: &Context,
+) -> Result<(SendStream, RecvStream), End> {
+    let Greeting {
+        mut send,
+        receive,
+        hello,
+        protocol,
+    } = greeting;
+    let pending = context.services.ingest.hello(&session.grant, &hello).await;
+    let pending = pending.map_err(|error| {
+        tracing::error!(agent.id = %session.grant.id(), %error, "could not note a greeting");
+        End::new(
+            CloseCode::Internal,
+            "the coordinator cannot note the greeting now",
+        )
+    })?;
+    let interval = context.heartbeat_interval.as_millis();
+    let welcome = ToAgent::Welcome(Welcome {
+        protocol,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        now: context.clock.wall(),
+        heartbeat_ms: u32::try_from(interval).unwrap_or(u32::MAX),
+    });
+    message::write(&mut send, &welcome).await?;
+    if let Some(command) = pending {
+        message::write(&mut send, &ToAgent::Command(command)).await?;
+    }
+    Ok((send, receive))
 }
 
 /// Ends when the agent is no longer welcome.

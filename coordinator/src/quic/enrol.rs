@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::admission::Place;
 use super::message::{self, MessageError};
-use super::{Context, code};
+use super::{Context, brief, code};
 use crate::ca::AgentRequest;
 use crate::metrics::Outcome;
 use crate::services::agents::EnrolError;
@@ -85,7 +85,8 @@ async fn enrol(request: EnrolRequest, context: &Context) -> Result<EnrolAnswer, 
         .complete_enrolment(enrolment, certificate.sha256)
         .await
         .map_err(refusal)?;
-    tracing::info!(agent.id = %agent, site = site_name, version = request.version, "an agent enrolled");
+    let version = brief(&request.version);
+    tracing::info!(agent.id = %agent, site = site_name, version, "an agent enrolled");
     Ok(EnrolAnswer::Enrolled {
         agent,
         site,

@@ -12,8 +12,8 @@ use shared::wire::{CloseCode, StreamHeader};
 use tokio::time::timeout;
 
 use super::agent_session::Session;
-use super::code;
 use super::message::{self, MessageError};
+use super::{brief, code};
 use crate::services::edge_source::{EdgeBytes, EdgeError};
 
 /// How long a fetch may wait for its turn, for a stream, for its answer, and for more bytes.
@@ -134,13 +134,4 @@ fn read_failed(error: &ReadError) -> EdgeError {
         Some(CloseCode::NotFound) => EdgeError::NotFound { message },
         _ => EdgeError::Failed { message },
     }
-}
-
-/// What an agent says of itself is shown to people and logged.
-fn brief(message: &str) -> String {
-    message
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(300)
-        .collect()
 }

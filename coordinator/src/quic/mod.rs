@@ -237,6 +237,11 @@ fn code(code: CloseCode) -> VarInt {
     VarInt::from_u32(code.as_u32())
 }
 
+/// What a peer says of itself, as it may be shown to people and logged.
+fn brief(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
 /// Why agents cannot be listened for.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {

@@ -70,7 +70,10 @@ impl Sessions {
     fn session(&self, agent: AgentId) -> Option<Arc<Session>> {
         let connected = self.connected.read();
         let connected = connected.unwrap_or_else(PoisonError::into_inner);
-        connected.get(&agent).cloned()
+        let session = connected.get(&agent)?;
+        // Its task may not have noticed the end yet.
+        let open = session.connection.close_reason().is_none();
+        open.then(|| session.clone())
     }
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<AgentId, Arc<Session>>> {
