@@ -372,8 +372,9 @@ impl ProbeReport {
         match (audio.sample_rate, audio.channels) {
             (Some(rate), Some(channels)) => writeln!(
                 f,
-                "  sound       {}, {rate} Hz, {channels} channels, {} kbit/s",
+                "  sound       {}, {rate} Hz, {}, {} kbit/s",
                 audio.encoding,
+                if channels == 1 { "mono" } else { "more than one channel" },
                 audio.bits_per_second / 1_000
             ),
             _ => writeln!(f, "  sound       {}, not usable", audio.encoding),

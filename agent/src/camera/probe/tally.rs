@@ -47,7 +47,7 @@ pub(super) struct Gops {
     pub(super) whole: Vec<(u64, Ticks90k)>,
     /// Since the last sync sample; `None` before the first.
     pub(super) open: Option<(u64, Ticks90k)>,
-    began: Option<Ticks90k>,
+    pub(super) began: Option<Ticks90k>,
 }
 
 impl Gops {
