@@ -11,7 +11,7 @@ use shared::id::{CameraId, SegmentId};
 use shared::segment::{SegmentMeta, StreamKind};
 use shared::time::{TimeRange, WallTime};
 use shared::wire::control::UploadPolicy;
-use shared::wire::segment::{Growth, Record, Watermark};
+use shared::wire::segment::{Growth, Record, RecordBody, Watermark};
 use tokio::sync::watch;
 
 use super::files::SegmentBytes;
@@ -97,6 +97,10 @@ impl Buffer {
         limit: usize,
     ) -> Result<News, IndexError> {
         let watermarks = self.watermarks();
+        // Before the records: a segment that closes in between is in both then. After them it could
+        // be in neither, and the watermark would vouch for nothing.
+        let mut told = cursor.clone();
+        let mut growing = self.inner.growing.since(&mut told);
         let records = self.outbox_after(after, limit).await?;
         if records.len() >= limit {
             return Ok(News {
@@ -104,9 +108,11 @@ impl Buffer {
                 ..News::default()
             });
         }
+        *cursor = told;
+        growing.retain(|growth| !records.iter().any(|record| closes(record, growth.head.id)));
         Ok(News {
             records,
-            growing: self.inner.growing.since(cursor),
+            growing,
             watermarks,
             drained: true,
         })
@@ -255,6 +261,15 @@ impl Buffer {
             })
             .wait()
             .await
+    }
+}
+
+/// Whether the record makes what was told of the growing segment obsolete.
+fn closes(record: &Record, segment: SegmentId) -> bool {
+    match &record.body {
+        RecordBody::Segment(meta) => meta.head.id == segment,
+        RecordBody::Discarded { segment: discarded } => *discarded == segment,
+        _ => false,
     }
 }
 
