@@ -89,7 +89,7 @@ impl Running {
         rest.split_whitespace().next().unwrap()
     }
 
-    async fn terminate(mut self) -> String {
+    async fn terminate(self) -> String {
         let pid = i32::try_from(self.process.id().unwrap()).unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
         let output = timeout(LIMIT, self.process.wait_with_output())

@@ -37,16 +37,16 @@ use tokio::time::timeout;
 use crate::world::{LIMIT, World};
 
 /// A key, and after enrolment a certificate.
-pub struct Peer {
-    pub id: AgentId,
-    pub key: KeyPair,
-    pub chain: Vec<CertificateDer<'static>>,
-    pub authority: CertificateDer<'static>,
+pub(crate) struct Peer {
+    pub(crate) id: AgentId,
+    pub(crate) key: KeyPair,
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) authority: CertificateDer<'static>,
 }
 
 impl Peer {
     /// Invites and enrols an agent.
-    pub async fn enrolled(world: &World, site: &str) -> Self {
+    pub(crate) async fn enrolled(world: &World, site: &str) -> Self {
         let admin = world.admin().await;
         let body =
             serde_json::json!({ "site_name": site, "agent_name": format!("agent at {site}") });
@@ -71,25 +71,25 @@ impl Peer {
     }
 
     /// Connects and greets.
-    pub async fn connect(&self, world: &World, cameras: &[CameraInfo]) -> Work {
+    pub(crate) async fn connect(&self, world: &World, cameras: &[CameraInfo]) -> Work {
         let connection = self.dial(world.agents).await.unwrap();
         Work::begin(self, connection, cameras).await.unwrap()
     }
 
-    pub async fn dial(&self, address: SocketAddr) -> anyhow::Result<Connection> {
+    pub(crate) async fn dial(&self, address: SocketAddr) -> anyhow::Result<Connection> {
         let identity = Some((self.chain.clone(), &self.key));
         dial(&endpoint(), address, &self.authority, ALPN, identity).await
     }
 
     /// A segment's metadata as this agent would sign it.
-    pub fn sign(&self, segment: &Segment) -> SegmentMeta {
+    pub(crate) fn sign(&self, segment: &Segment) -> SegmentMeta {
         let mut meta = segment.meta.clone();
         let signature = self.key.sign(&meta.statement()).unwrap();
         meta.signature = Signature::from_slice(&signature).unwrap();
         meta
     }
 
-    pub fn hello(&self, cameras: &[CameraInfo]) -> Hello {
+    pub(crate) fn hello(&self, cameras: &[CameraInfo]) -> Hello {
         Hello {
             protocol_min: 1,
             protocol_max: 1,
@@ -103,17 +103,21 @@ impl Peer {
     }
 }
 
-pub fn endpoint() -> Endpoint {
+pub(crate) fn endpoint() -> Endpoint {
     Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).unwrap()
 }
 
 /// Asks for a certificate.
-pub async fn enrol(world: &World, code: &EnrolCode, key: &KeyPair) -> anyhow::Result<EnrolAnswer> {
+pub(crate) async fn enrol(
+    world: &World,
+    code: &EnrolCode,
+    key: &KeyPair,
+) -> anyhow::Result<EnrolAnswer> {
     enrol_at(world.agents, &authority_file(world), code, key).await
 }
 
 /// The same where no world is.
-pub async fn enrol_at(
+pub(crate) async fn enrol_at(
     address: SocketAddr,
     authority: &Path,
     code: &EnrolCode,
@@ -134,7 +138,10 @@ pub async fn enrol_at(
     .await
 }
 
-pub async fn enrol_with(world: &World, request: &EnrolRequest) -> anyhow::Result<EnrolAnswer> {
+pub(crate) async fn enrol_with(
+    world: &World,
+    request: &EnrolRequest,
+) -> anyhow::Result<EnrolAnswer> {
     ask(world.agents, &authority_of(world), request).await
 }
 
@@ -151,7 +158,7 @@ async fn ask(
 }
 
 /// The authority's certificate, as its file has it.
-pub fn authority_of(world: &World) -> CertificateDer<'static> {
+pub(crate) fn authority_of(world: &World) -> CertificateDer<'static> {
     CertificateDer::from_pem_file(authority_file(world)).unwrap()
 }
 
@@ -159,13 +166,13 @@ fn authority_file(world: &World) -> PathBuf {
     world.config.data_dir.join("authority.pem")
 }
 
-pub fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
+pub(crate) fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
     CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<_, _>>()
         .unwrap()
 }
 
-pub async fn dial(
+pub(crate) async fn dial(
     endpoint: &Endpoint,
     address: SocketAddr,
     authority: &CertificateDer<'static>,
@@ -177,7 +184,7 @@ pub async fn dial(
     Ok(timeout(LIMIT, connecting).await??)
 }
 
-pub fn client_config(
+pub(crate) fn client_config(
     authority: &CertificateDer<'static>,
     alpn: &[u8],
     identity: Option<(Vec<CertificateDer<'static>>, &KeyPair)>,
@@ -201,7 +208,7 @@ pub fn client_config(
     quinn::ClientConfig::new(Arc::new(crypto))
 }
 
-pub fn camera(name: &str, since: WallTime) -> CameraInfo {
+pub(crate) fn camera(name: &str, since: WallTime) -> CameraInfo {
     CameraInfo {
         id: CameraId::new(since),
         name: name.into(),
@@ -211,11 +218,11 @@ pub fn camera(name: &str, since: WallTime) -> CameraInfo {
     }
 }
 
-pub async fn write<T: Serialize>(send: &mut SendStream, message: &T) -> anyhow::Result<()> {
+pub(crate) async fn write<T: Serialize>(send: &mut SendStream, message: &T) -> anyhow::Result<()> {
     Ok(send.write_chunk(codec::encode(message)?).await?)
 }
 
-pub async fn read<T: DeserializeOwned>(receive: &mut RecvStream) -> anyhow::Result<T> {
+pub(crate) async fn read<T: DeserializeOwned>(receive: &mut RecvStream) -> anyhow::Result<T> {
     let message = async {
         let mut prefix = [0; codec::LENGTH_BYTES];
         receive.read_exact(&mut prefix).await?;
@@ -227,16 +234,16 @@ pub async fn read<T: DeserializeOwned>(receive: &mut RecvStream) -> anyhow::Resu
 }
 
 /// A connection after its greeting.
-pub struct Work {
-    pub connection: Connection,
-    pub control: SendStream,
-    pub orders: RecvStream,
-    pub welcome: Welcome,
+pub(crate) struct Work {
+    pub(crate) connection: Connection,
+    pub(crate) control: SendStream,
+    pub(crate) orders: RecvStream,
+    pub(crate) welcome: Welcome,
     metadata: Option<(SendStream, RecvStream)>,
 }
 
 impl Work {
-    pub async fn begin(
+    pub(crate) async fn begin(
         peer: &Peer,
         connection: Connection,
         cameras: &[CameraInfo],
@@ -257,7 +264,11 @@ impl Work {
     }
 
     /// One camera with a picture of this moment.
-    pub async fn heartbeat(&mut self, camera: CameraId, now: WallTime) -> anyhow::Result<()> {
+    pub(crate) async fn heartbeat(
+        &mut self,
+        camera: CameraId,
+        now: WallTime,
+    ) -> anyhow::Result<()> {
         let status = StreamStatus {
             camera,
             stream: StreamKind::Main,
@@ -282,7 +293,7 @@ impl Work {
     }
 
     /// Waits for a command and answers it.
-    pub async fn obey(&mut self, outcome: CommandOutcome) -> anyhow::Result<Command> {
+    pub(crate) async fn obey(&mut self, outcome: CommandOutcome) -> anyhow::Result<Command> {
         match read(&mut self.orders).await? {
             ToAgent::Command(command) => {
                 let id = command.id;
@@ -293,7 +304,7 @@ impl Work {
         }
     }
 
-    pub async fn report(&mut self, report: &Report) -> anyhow::Result<ReportAck> {
+    pub(crate) async fn report(&mut self, report: &Report) -> anyhow::Result<ReportAck> {
         if self.metadata.is_none() {
             let (mut send, receive) = self.connection.open_bi().await?;
             write(&mut send, &StreamHeader::Metadata).await?;
@@ -308,7 +319,7 @@ impl Work {
 
     /// Reports closed segments as records `first_seq` and following, and the stream as accounted
     /// for until the end of the last.
-    pub async fn report_segments(
+    pub(crate) async fn report_segments(
         &mut self,
         first_seq: u64,
         segments: &[SegmentMeta],
@@ -330,7 +341,7 @@ impl Work {
         .await
     }
 
-    pub async fn offer(
+    pub(crate) async fn offer(
         &self,
         meta: &SegmentMeta,
     ) -> anyhow::Result<(SendStream, RecvStream, UploadAnswer)> {
@@ -345,7 +356,11 @@ impl Work {
         Ok((send, receive, answer))
     }
 
-    pub async fn upload(&self, meta: &SegmentMeta, file: &Bytes) -> anyhow::Result<UploadResult> {
+    pub(crate) async fn upload(
+        &self,
+        meta: &SegmentMeta,
+        file: &Bytes,
+    ) -> anyhow::Result<UploadResult> {
         let (mut send, mut receive, answer) = self.offer(meta).await?;
         let UploadAnswer::Want { from } = answer else {
             anyhow::bail!("{answer:?} to an offer")
@@ -357,7 +372,7 @@ impl Work {
     }
 
     /// Serves fetches of these files until the connection ends; tells what was asked for.
-    pub fn serve(&self, files: HashMap<SegmentId, Bytes>) -> Arc<Mutex<Vec<FetchRequest>>> {
+    pub(crate) fn serve(&self, files: HashMap<SegmentId, Bytes>) -> Arc<Mutex<Vec<FetchRequest>>> {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (connection, log) = (self.connection.clone(), asked.clone());
         tokio::spawn(async move {

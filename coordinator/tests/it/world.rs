@@ -23,27 +23,30 @@ use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// How long anything in these tests may take.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
-pub struct World {
-    pub base: String,
-    pub http: SocketAddr,
-    pub agents: SocketAddr,
-    pub tunnel: SocketAddr,
-    pub services: Arc<Services>,
-    pub config: Config,
-    pub password: SecretString,
+pub(crate) struct World {
+    pub(crate) base: String,
+    pub(crate) http: SocketAddr,
+    pub(crate) agents: SocketAddr,
+    pub(crate) tunnel: SocketAddr,
+    pub(crate) services: Arc<Services>,
+    pub(crate) config: Config,
+    pub(crate) password: SecretString,
     stop: CancellationToken,
     running: Option<JoinHandle<anyhow::Result<()>>>,
     directory: TempDir,
 }
 
 impl World {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(Arc::new(SystemClock::new()), |_| {}).await
     }
 
-    pub async fn start_with(clock: Arc<dyn Clock>, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start_with(
+        clock: Arc<dyn Clock>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let free: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
         let mut config = Config {
@@ -64,7 +67,7 @@ impl World {
     }
 
     /// The same data under a new process, on new ports.
-    pub async fn restart(mut self, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) async fn restart(mut self, clock: Arc<dyn Clock>) -> Self {
         self.stop().await;
         let Self {
             config,
@@ -100,19 +103,19 @@ impl World {
     }
 
     /// Ends the coordinator as a signal would.
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         self.stop.cancel();
         if let Some(running) = self.running.take() {
             timeout(LIMIT, running).await.unwrap().unwrap().unwrap();
         }
     }
 
-    pub fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
     /// Somebody without a session.
-    pub fn nobody(&self) -> Browser {
+    pub(crate) fn nobody(&self) -> Browser {
         Browser {
             client: reqwest::Client::builder()
                 .cookie_store(true)
@@ -123,12 +126,12 @@ impl World {
         }
     }
 
-    pub async fn admin(&self) -> Browser {
+    pub(crate) async fn admin(&self) -> Browser {
         self.signed_in("admin", self.password.expose_secret()).await
     }
 
     /// A new person who watches the cameras of one agency.
-    pub async fn operator(&self, agency: &str) -> Browser {
+    pub(crate) async fn operator(&self, agency: &str) -> Browser {
         let grant = self.services.access.console(Deed::ManageUsers);
         let password = "a password for tests";
         let new = NewUser {
@@ -150,7 +153,7 @@ impl World {
     }
 
     /// A request as it stands, for what a client library would put right.
-    pub async fn raw(&self, request: &[u8]) -> (u16, String) {
+    pub(crate) async fn raw(&self, request: &[u8]) -> (u16, String) {
         let mut stream = TcpStream::connect(self.http).await.unwrap();
         stream.write_all(request).await.unwrap();
         let mut answer = Vec::new();
@@ -179,24 +182,24 @@ fn build_pages(directory: &Path) {
 }
 
 /// A browser with one session at most.
-pub struct Browser {
+pub(crate) struct Browser {
     client: reqwest::Client,
     base: String,
 }
 
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: reqwest::header::HeaderMap,
-    pub body: Value,
-    pub bytes: bytes::Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
+    pub(crate) bytes: bytes::Bytes,
 }
 
 impl Answer {
-    pub fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         self.body["error"]["code"].as_str().unwrap_or_default()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .and_then(|value| value.to_str().ok())
@@ -205,26 +208,26 @@ impl Answer {
 }
 
 impl Browser {
-    pub async fn sign_in(&self, login: &str, password: &str) -> Answer {
+    pub(crate) async fn sign_in(&self, login: &str, password: &str) -> Answer {
         let body = json!({ "login": login, "password": password });
         self.post("/api/v1/session", &body).await
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None, &[]).await
     }
 
-    pub async fn get_range(&self, path: &str, range: &str) -> Answer {
+    pub(crate) async fn get_range(&self, path: &str, range: &str) -> Answer {
         self.send(Method::GET, path, None, &[("range", range)])
             .await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(Method::POST, path, Some(body), &[]).await
     }
 
     /// As one of our pages sends it, unless `headers` name another origin.
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -254,7 +257,7 @@ impl Browser {
 }
 
 /// Asks again until there is an answer.
-pub async fn until<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + LIMIT;
     let mut ticks = interval(Duration::from_millis(20));
     loop {
