@@ -121,13 +121,7 @@ impl Ledger {
         let mut entries = Vec::new();
         if self.gap.is_none() && range.start() > self.explained_until + ROUNDING {
             let detail = "pictures are missing and nothing said why".to_owned();
-            let from = self.explained_until;
-            self.open(
-                Reason::HostOverloaded,
-                Some(detail),
-                Duration::ZERO,
-                now,
-            );
+            self.open(Reason::HostOverloaded, Some(detail), Duration::ZERO, now);
         }
         entries.extend(self.close(range.start()));
         self.explained_until = range.end();
@@ -161,13 +155,7 @@ impl Ledger {
         self.entry_until(until)
     }
 
-    fn open(
-        &mut self,
-        reason: Reason,
-        detail: Option<String>,
-        hold: Duration,
-        now: WallTime,
-    ) {
+    fn open(&mut self, reason: Reason, detail: Option<String>, hold: Duration, now: WallTime) {
         self.gap = Some(OpenGap {
             id: LedgerId::new(now),
             start: self.explained_until,

@@ -12,10 +12,12 @@ pub(super) mod segments;
 pub(super) mod state;
 
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -114,9 +116,17 @@ impl<T> Pending<T> {
         self.0.await.unwrap_or(Err(IndexError::Closed))
     }
 
-    /// Waits on a thread that may block.
-    pub(crate) fn block(self) -> Result<T, IndexError> {
-        self.0.blocking_recv().unwrap_or(Err(IndexError::Closed))
+    /// Blocks the thread; unlike tokio's own way of doing so also inside a runtime, where opening
+    /// the buffer is worth its milliseconds.
+    pub(crate) fn block(mut self) -> Result<T, IndexError> {
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let mut context = Context::from_waker(&waker);
+        loop {
+            match Pin::new(&mut self.0).poll(&mut context) {
+                Poll::Ready(answer) => return answer.unwrap_or(Err(IndexError::Closed)),
+                Poll::Pending => std::thread::park(),
+            }
+        }
     }
 
     /// `None` while the work is still going on.
@@ -126,6 +136,14 @@ impl<T> Pending<T> {
             Err(oneshot::error::TryRecvError::Empty) => None,
             Err(oneshot::error::TryRecvError::Closed) => Some(Err(IndexError::Closed)),
         }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 

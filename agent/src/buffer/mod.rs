@@ -30,9 +30,9 @@ use std::time::Duration;
 
 use shared::clock::Clock;
 use shared::id::{CameraId, SegmentId};
-use shared::segment::{Signature, StreamKind};
+use shared::segment::{FragmentMeta, Signature, StreamKind};
 use shared::time::{TimeRange, WallTime};
-use shared::timeline::{Coverage, Facts, Place};
+use shared::timeline::{self, Coverage, Facts, Place};
 use shared::wire::control::{BufferStatus, UploadPolicy};
 use tokio::sync::watch;
 
@@ -291,39 +291,32 @@ impl Buffer {
         stream: StreamKind,
         range: TimeRange,
     ) -> Result<Facts, IndexError> {
-        let (coverage, gaps, history) = self
+        let (closed, gaps, history) = self
             .inner
             .index
             .read("reading a timeline", move |connection| {
                 Ok((
-                    ledger::covering(connection, camera, stream, range)?,
+                    segments::covering(connection, camera, stream, range)?,
                     ledger::gaps(connection, camera, stream, range)?,
                     ledger::history(connection, camera, stream)?,
                 ))
             })
             .wait()
             .await?;
-        let place = |uploaded| if uploaded { Place::Both } else { Place::Edge };
-        let closed = coverage.into_iter().map(|(_, range, uploaded)| Coverage {
-            range,
-            place: place(uploaded),
+        let closed = closed.into_iter().flat_map(|(fragments, uploaded)| {
+            let place = if uploaded { Place::Both } else { Place::Edge };
+            coverage(&fragments, place)
         });
         let open = self.growing().into_iter().filter_map(|open| {
-            let start = open.fragments.first()?.wall_start;
-            let end = open.fragments.last()?.wall_range().end();
-            let matches = open.head.camera == camera && open.head.stream == stream;
-            Some(Coverage {
-                range: TimeRange::new(start, end).ok()?,
-                place: Place::Edge,
-            })
-            .filter(|_| matches)
+            let wanted = open.head.camera == camera && open.head.stream == stream;
+            wanted.then(|| coverage(&open.fragments, Place::Edge))
         });
         let mark = self
             .watermarks()
             .into_iter()
             .find(|mark| mark.camera == camera && mark.stream == stream);
         Ok(Facts {
-            coverage: closed.chain(open).collect(),
+            coverage: closed.chain(open.flatten()).collect(),
             missing: gaps
                 .into_iter()
                 .map(|gap| (gap.range, gap.reason))
@@ -332,4 +325,12 @@ impl Buffer {
             known_since: history.map_or(WallTime::MAX, |history| history.since),
         })
     }
+}
+
+fn coverage(fragments: &[FragmentMeta], place: Place) -> Vec<Coverage> {
+    let ranges = fragments.iter().map(FragmentMeta::wall_range);
+    timeline::merge(ranges, Duration::ZERO)
+        .into_iter()
+        .map(|range| Coverage { range, place })
+        .collect()
 }

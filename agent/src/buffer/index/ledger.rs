@@ -2,7 +2,7 @@
 //! [`gaps`](crate::buffer::gaps).
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use shared::id::{CameraId, LedgerId, SegmentId};
+use shared::id::{CameraId, LedgerId};
 use shared::segment::StreamKind;
 use shared::time::{TimeRange, WallTime};
 use shared::timeline::LedgerEntry;
@@ -203,34 +203,4 @@ pub(crate) fn record_event(
             range.end().as_micros()
         ])?;
     Ok(())
-}
-
-/// Coverage by closed segments of a stream that touches the range.
-pub(crate) fn covering(
-    connection: &Connection,
-    camera: CameraId,
-    stream: StreamKind,
-    within: TimeRange,
-) -> rusqlite::Result<Vec<(SegmentId, TimeRange, bool)>> {
-    connection
-        .prepare_cached(
-            "select id, start_us, end_us, uploaded_us from segment where camera = ?1
-             and stream = ?2 and state = 1 and end_us > ?3 and start_us < ?4 order by start_us",
-        )?
-        .query_map(
-            params![
-                camera.as_bytes(),
-                stream_code(stream),
-                within.start().as_micros(),
-                within.end().as_micros()
-            ],
-            |row| {
-                Ok((
-                    blob(row.get_ref("id")?.as_blob()?, SegmentId::from_slice)?,
-                    range(row)?,
-                    row.get::<_, Option<i64>>("uploaded_us")?.is_some(),
-                ))
-            },
-        )?
-        .collect()
 }

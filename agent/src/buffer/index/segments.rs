@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use shared::hash::Sha256;
 use shared::id::{CameraId, LedgerId, SegmentId};
-use shared::segment::{SegmentHead, SegmentMeta, Signature, StreamKind};
+use shared::segment::{FragmentMeta, SegmentHead, SegmentMeta, Signature, StreamKind};
 use shared::time::{TimeRange, WallTime};
 use shared::timeline::{LedgerEntry, Reason};
 
@@ -322,6 +322,35 @@ pub(crate) fn meta(
             })
         })
         .optional()
+}
+
+/// What the closed segments of a stream that touch the range have recorded, fragment by fragment,
+/// and whether the coordinator has a copy.
+pub(crate) fn covering(
+    connection: &Connection,
+    camera: CameraId,
+    stream: StreamKind,
+    within: TimeRange,
+) -> rusqlite::Result<Vec<(Vec<FragmentMeta>, bool)>> {
+    connection
+        .prepare_cached(
+            "select uploaded_us, packed from segment join fragments on segment = id
+             where camera = ?1 and stream = ?2 and state = 1 and end_us > ?3 and start_us < ?4",
+        )?
+        .query_map(
+            params![
+                camera.as_bytes(),
+                stream_code(stream),
+                within.start().as_micros(),
+                within.end().as_micros()
+            ],
+            |row| {
+                let uploaded = row.get::<_, Option<i64>>("uploaded_us")?.is_some();
+                let fragments = blob(row.get_ref("packed")?.as_blob()?, packed::unpack)?;
+                Ok((fragments, uploaded))
+            },
+        )?
+        .collect()
 }
 
 /// Where the file of a closed segment is, and its size.

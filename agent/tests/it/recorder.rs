@@ -1,0 +1,7 @@
+//! Recording from the fan-out to files, index and ledger.
+
+mod crash;
+mod disks;
+mod files;
+mod modes;
+pub(crate) mod studio;
