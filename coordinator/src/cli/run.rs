@@ -1,5 +1,6 @@
 //! `run`: the coordinator, until SIGTERM or SIGINT.
 
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -63,7 +64,9 @@ fn greeting(coordinator: &Coordinator) -> String {
 }
 
 fn start_log(log: &Log) -> anyhow::Result<()> {
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let lines = match log.format {
         Format::Text => lines.boxed(),
         Format::Json => lines.json().flatten_event(true).boxed(),
