@@ -10,5 +10,7 @@ pub mod audit;
 pub mod camera;
 pub mod health;
 pub mod playback;
+pub mod playlist;
 pub mod segment;
 pub mod user;
+pub mod verifier;

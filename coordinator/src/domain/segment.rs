@@ -17,6 +17,8 @@ pub const MAX_SIZE: u64 = 8 << 30;
 /// Longest stretch of wall time of one segment. Queries for a time range rely on it: a segment that
 /// overlaps the range begins at most this long before it.
 pub const MAX_SPAN: Duration = Duration::from_secs(3_600);
+/// Largest fragment: a second at 500 Mbit/s. Whoever reads from the edge holds one in memory.
+pub const MAX_FRAGMENT: u32 = 64 << 20;
 /// Largest init segment.
 pub const MAX_INIT: u32 = 1 << 20;
 const MAX_TRACKS: usize = 8;
@@ -124,6 +126,8 @@ pub struct Footage {
     pub init_sha256: Sha256,
     /// Whether the centre has it; otherwise it is at the edge.
     pub stored: bool,
+    /// Whether the agent still writes it, as far as we know.
+    pub growing: bool,
     /// In order of the file.
     pub fragments: Vec<Fragment>,
 }
@@ -226,6 +230,11 @@ pub fn check_fragments(fragments: &[FragmentMeta]) -> Result<(), Disbelief> {
         if fragment.length == 0 {
             return Err(SegmentError::EmptyFragment { index }.into());
         }
+        limit(
+            "a fragment's size",
+            fragment.length.into(),
+            MAX_FRAGMENT.into(),
+        )?;
     }
     limit(
         "the stretch of time in seconds",

@@ -20,12 +20,14 @@ use crate::domain::access::{Decision, Deed, Object, Role, Subject, decide, permi
 use crate::domain::agency::AgencyCode;
 use crate::domain::audit::{Entry, What, Who};
 use crate::domain::camera::Camera;
-use crate::domain::playback::Playback;
-use crate::domain::user::{Login, MAX_PASSWORD_BYTES, Session, User};
+use crate::domain::playback::{PLAYBACK_IDLE, Playback};
+use crate::domain::user::{
+    Login, MAX_PASSWORD_BYTES, SESSION_ABSOLUTE, SESSION_IDLE, Session, User,
+};
 use crate::stores::{Store, StoreError};
 
 /// Sign-in, sessions and grants.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Access {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -359,6 +361,18 @@ impl Access {
             .filter(|playback| playback.owner == actor.user.id)
             .ok_or(AccessError::Hidden)?;
         self.playback_grant(actor, playback).await
+    }
+
+    /// Removes sessions and playbacks that are over.
+    pub(super) async fn purge(&self) -> Result<(), StoreError> {
+        let now = self.clock.wall();
+        let sessions = self
+            .store
+            .purge_sessions(now - SESSION_IDLE, now - SESSION_ABSOLUTE)
+            .await?;
+        let playbacks = self.store.purge_playbacks(now - PLAYBACK_IDLE).await?;
+        tracing::debug!(sessions, playbacks, "what has expired was removed");
+        Ok(())
     }
 
     /// The same for whoever prepared it, on the strength of a signature that has been verified.

@@ -14,6 +14,7 @@ pub mod cameras;
 pub mod edge_source;
 pub mod figures;
 pub mod ingest;
+mod instance;
 pub mod playback;
 pub mod storage;
 pub mod timeline;
@@ -94,6 +95,13 @@ pub enum OpenError {
         directory: PathBuf,
         source: StoreError,
     },
+    #[error("could not read or write the identity of this coordinator in {path}")]
+    Instance {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("could not settle what a crash has interrupted")]
+    Settle(#[from] storage::StorageError),
     #[error(transparent)]
     Users(#[from] users::UserError),
     #[error("could not open the object store in {directory}")]
@@ -136,6 +144,7 @@ impl Services {
                 directory: config.data_dir.clone(),
                 source,
             })?;
+        let owner = instance::of(&config.data_dir)?;
         let parts = Parts {
             store,
             objects,
@@ -144,23 +153,44 @@ impl Services {
             figures: Arc::new(Figures::default()),
         };
         let passwords = Arc::new(users::Passwords::new()?);
+        let access = Access::new(&parts, Arc::clone(&passwords));
+        let storage = Storage::new(&parts);
+        storage.settle().await?;
         Ok(Self {
-            access: Access::new(&parts, Arc::clone(&passwords)),
             agents: Agents::new(&parts),
             cameras: Cameras::new(&parts),
-            ingest: Ingest::new(&parts),
-            playback: Playbacks::new(&parts),
-            storage: Storage::new(&parts),
+            ingest: Ingest::new(&parts, config, owner),
+            playback: Playbacks::new(&parts, config, access.clone())
+                .await
+                .map_err(|source| OpenError::Store {
+                    directory: config.data_dir.clone(),
+                    source,
+                })?,
+            access,
+            storage,
             timeline: Timelines::new(&parts),
             users: Users::new(&parts, passwords),
             figures: parts.figures,
         })
     }
 
-    /// Housekeeping until `stop`: ends what has expired and compares catalogue and objects. Run it
-    /// as a task beside the edges.
+    /// Housekeeping until `stop`: ends what has expired, and compares catalogue and objects at the
+    /// start and once a day. Run it as a task beside the edges.
     pub async fn run(&self, stop: CancellationToken) {
-        stop.cancelled().await;
+        stop.run_until_cancelled(async {
+            for hour in 0_u64.. {
+                if hour % 24 == 0
+                    && let Err(error) = self.storage.reconcile().await
+                {
+                    tracing::error!(%error, "catalogue and objects could not be compared");
+                }
+                if let Err(error) = self.access.purge().await {
+                    tracing::error!(%error, "what has expired could not be removed");
+                }
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+            }
+        })
+        .await;
     }
 
     /// Whether the database answers and objects can be written; for the readiness page.

@@ -159,7 +159,10 @@ impl Totals {
                     }
                     &mut totals.recorded
                 }
-                State::Missing { cause, .. } if cause == Cause::Policy => &mut totals.policy,
+                State::Missing {
+                    cause: Cause::Policy,
+                    ..
+                } => &mut totals.policy,
                 State::Missing { .. } => &mut totals.missing,
                 State::NotYetReported => &mut totals.not_yet_reported,
                 State::Unexplained => &mut totals.unexplained,

@@ -751,12 +751,19 @@ pub(crate) async fn footage_is_what_can_be_played(store: Under) {
         .unwrap();
     let seen: Vec<_> = footage
         .iter()
-        .map(|footage| (footage.id, footage.stored, footage.fragments.len()))
+        .map(|footage| {
+            let count = footage.fragments.len();
+            (footage.id, footage.stored, footage.growing, count)
+        })
         .collect();
     let id = |index: usize| built[index].meta.head.id;
     assert_eq!(
         seen,
-        [(id(0), false, 5), (id(2), true, 5), (id(3), false, 3)]
+        [
+            (id(0), false, false, 5),
+            (id(2), true, false, 5),
+            (id(3), false, true, 3)
+        ]
     );
     assert_eq!(footage[0].run, first.run);
     assert_eq!(footage[0].init_length, built[0].meta.head.init_length);

@@ -7,11 +7,11 @@ use shared::time::{TimeRange, WallTime};
 
 use super::SqlError;
 use super::columns::{Blob, Code, Us};
-use crate::domain::segment::{CentreCopy, Footage, Fragment, MAX_SPAN};
+use crate::domain::segment::{CentreCopy, EdgeCopy, Footage, Fragment, MAX_SPAN};
 use crate::stores::packed::unpack_figures;
 
 /// Only what can still be played.
-const FOOTAGE: &str = "select id, run_id, init_length, init_sha256, centre, fragments, number
+const FOOTAGE: &str = "select id, run_id, init_length, init_sha256, centre, fragments, number, edge
     from segments where (edge <> 2 or centre = 1)";
 
 pub(super) fn in_range(
@@ -124,6 +124,7 @@ fn read(sql: &Connection, row: &Row<'_>) -> Result<Footage, SqlError> {
         init_length: row.get(2)?,
         init_sha256: row.get::<_, Blob<_>>(3)?.0,
         stored: row.get::<_, Code<CentreCopy>>(4)?.0 == CentreCopy::Stored,
+        growing: row.get::<_, Code<EdgeCopy>>(7)?.0 == EdgeCopy::Growing,
         fragments,
     })
 }

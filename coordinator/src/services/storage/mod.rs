@@ -1,10 +1,21 @@
 //! What the centre stores, and keeping catalogue and objects in agreement.
 
+mod reconcile;
+pub(super) mod verify;
+
 use std::sync::Arc;
 
-use super::Parts;
+use serde_json::json;
+use shared::clock::Clock;
+use shared::time::WallTime;
+
+pub use reconcile::Reconciled;
+
 use super::access::{AccessError, AdminGrant};
+use super::{Figures, Parts};
 use crate::domain::access::Deed;
+use crate::domain::audit::{Entry, What, Who};
+use crate::domain::segment::Segment;
 use crate::stores::objects::{ObjectError, Objects};
 use crate::stores::{Store, StoreError};
 
@@ -12,6 +23,8 @@ use crate::stores::{Store, StoreError};
 pub struct Storage {
     store: Arc<dyn Store>,
     objects: Arc<dyn Objects>,
+    clock: Arc<dyn Clock>,
+    figures: Arc<Figures>,
 }
 
 /// The object store, as the catalogue and the file system see it.
@@ -38,6 +51,8 @@ impl Storage {
         Self {
             store: Arc::clone(&parts.store),
             objects: Arc::clone(&parts.objects),
+            clock: Arc::clone(&parts.clock),
+            figures: Arc::clone(&parts.figures),
         }
     }
 
@@ -61,4 +76,19 @@ impl Storage {
         self.objects.space().await?;
         Ok(())
     }
+}
+
+/// Marks a stored segment as lost, because its object is not there.
+pub(super) async fn note_lost(
+    store: &dyn Store,
+    figures: &Figures,
+    segment: &Segment,
+    now: WallTime,
+) -> Result<(), StoreError> {
+    let entry = Entry::new(now, Who::System, What::ObjectLost)
+        .on(segment.id())
+        .with(json!({ "object": segment.object }));
+    store.mark_lost(segment.id(), now, entry).await?;
+    figures.objects_lost.add(1);
+    Ok(())
 }
