@@ -275,7 +275,7 @@ fn register_uplink(registry: &mut Registry, report: &Report) {
     gauge(
         registry,
         "cctv_agent_upload_backlog",
-        "Recordings that should be at the coordinator and are not, as far as the plan reaches",
+        "Recordings that should be at the coordinator and are not",
         number(uplink.upload_backlog),
     );
     gauge(
@@ -283,6 +283,12 @@ fn register_uplink(registry: &mut Registry, report: &Report) {
         "cctv_agent_uploaded_today_bytes",
         "Bytes of recordings that left the site since midnight",
         number(uplink.uploaded_today_bytes),
+    );
+    gauge(
+        registry,
+        "cctv_agent_resent_bytes",
+        "Bytes of recordings sent more than once since the agent started",
+        number(uplink.resent_bytes),
     );
     if let Some(us) = uplink.round_trip_us {
         gauge(

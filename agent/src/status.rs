@@ -60,14 +60,18 @@ impl Page {
         }
     }
 
-    fn report(&self) -> Report {
-        Report::new(
-            &self.site,
-            &self.buffer.status(),
-            &self.uplink.borrow(),
-            self.started,
-            self.clock.wall(),
-        )
+    async fn report(&self) -> Report {
+        let now = self.clock.wall();
+        let mut uplink = self.uplink.borrow().clone();
+        // Counted here, because the uplink counts only while it is connected.
+        if let Ok(records) = self.buffer.outbox_backlog().await {
+            uplink.metadata_backlog = records;
+        }
+        if let Ok(recordings) = self.buffer.upload_backlog(now).await {
+            uplink.upload_backlog = recordings;
+        }
+        let buffer = self.buffer.status();
+        Report::new(&self.site, &buffer, &uplink, self.started, now)
     }
 }
 
@@ -126,7 +130,7 @@ async fn as_html(
         .and_then(|value| value.to_str().ok());
     let language = Language::choose(wish.lang.as_deref(), accepted);
     let zone = page.site.config().agent.zone();
-    Html(html::page(&page.report(), language, &zone).into_string())
+    Html(html::page(&page.report().await, language, &zone).into_string())
 }
 
 async fn style() -> impl IntoResponse {
@@ -137,11 +141,11 @@ async fn style() -> impl IntoResponse {
 }
 
 async fn as_json(State(page): State<Page>) -> axum::Json<Report> {
-    axum::Json(page.report())
+    axum::Json(page.report().await)
 }
 
 async fn metrics(State(page): State<Page>) -> Response {
-    match page.metrics.text(&page.report()) {
+    match page.metrics.text(&page.report().await) {
         Ok(text) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, kind)], text).into_response()

@@ -188,6 +188,25 @@ impl Buffer {
             .await
     }
 
+    /// How many segments policy wants uploaded now that are not, their records acknowledged or not.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn upload_backlog(&self, now: WallTime) -> Result<u64, IndexError> {
+        let policies = self.policies();
+        self.inner
+            .index
+            .read("counting uploads", move |connection| {
+                let mut count = 0;
+                for (camera, wish) in wishes(connection, &policies, now)? {
+                    count += segments::count_to_upload(connection, camera, wish == Wish::Events)?;
+                }
+                Ok(count)
+            })
+            .wait()
+            .await
+    }
+
     /// The coordinator has stored the bytes.
     ///
     /// # Errors
@@ -273,36 +292,53 @@ fn closes(record: &Record, segment: SegmentId) -> bool {
     }
 }
 
+/// What policy wants of a camera now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Everything,
+    Events,
+}
+
+/// The cameras of which policy wants something uploaded now.
+fn wishes(
+    connection: &Connection,
+    policies: &Policies,
+    now: WallTime,
+) -> rusqlite::Result<Vec<(CameraId, Wish)>> {
+    let in_window = policies
+        .upload_schedule
+        .as_ref()
+        .is_some_and(|schedule| schedule.is_open(now));
+    let mut cameras: Vec<_> = ledger::streams(connection)?
+        .into_iter()
+        .map(|(camera, _, _)| camera)
+        .collect();
+    cameras.dedup();
+    let wish = |camera| match policies.rule(camera).upload {
+        UploadPolicy::All => Some(Wish::Everything),
+        UploadPolicy::Schedule => in_window.then_some(Wish::Everything),
+        UploadPolicy::Events => Some(Wish::Events),
+        UploadPolicy::OnDemand => None,
+    };
+    Ok(cameras
+        .into_iter()
+        .filter_map(|camera| Some((camera, wish(camera)?)))
+        .collect())
+}
+
 /// Segments that policy wants uploaded now: those of events first, then what ended lately, then
-/// what has been waiting longest.
+/// what has been waiting longest; the backlog has a quarter of the places, so that it is never
+/// hidden by what is fresh.
 fn candidates(
     connection: &Connection,
     policies: &Policies,
     now: WallTime,
     limit: usize,
 ) -> rusqlite::Result<Vec<Candidate>> {
-    let in_window = policies
-        .upload_schedule
-        .as_ref()
-        .is_some_and(|schedule| schedule.is_open(now));
     let mut found: HashMap<SegmentId, Candidate> = HashMap::new();
-    let mut cameras: Vec<_> = ledger::streams(connection)?
-        .into_iter()
-        .map(|(camera, _, _)| camera)
-        .collect();
-    cameras.dedup();
-    for camera in cameras {
-        let (wanted, everything) = match policies.rule(camera).upload {
-            UploadPolicy::All => (true, true),
-            UploadPolicy::Schedule => (in_window, true),
-            UploadPolicy::Events => (true, false),
-            UploadPolicy::OnDemand => (false, false),
-        };
-        if !wanted {
-            continue;
-        }
+    for (camera, wish) in wishes(connection, policies, now)? {
         let mut passes = vec![(Priority::Event, WallTime::MIN, true)];
-        if everything {
+        if wish == Wish::Everything {
             passes.push((Priority::Fresh, now - FRESH, false));
             passes.push((Priority::Backlog, WallTime::MIN, false));
         }
@@ -322,9 +358,16 @@ fn candidates(
             }
         }
     }
-    let mut candidates: Vec<_> = found.into_values().collect();
-    candidates
-        .sort_by_key(|candidate| (candidate.priority, candidate.range.end(), candidate.segment));
-    candidates.truncate(limit);
-    Ok(candidates)
+    let (mut backlog, mut first): (Vec<_>, Vec<_>) = found
+        .into_values()
+        .partition(|candidate| candidate.priority == Priority::Backlog);
+    for list in [&mut backlog, &mut first] {
+        list.sort_by_key(|candidate| {
+            (candidate.priority, candidate.range.end(), candidate.segment)
+        });
+    }
+    first.truncate(limit - backlog.len().min(limit / 4));
+    backlog.truncate(limit - first.len());
+    first.append(&mut backlog);
+    Ok(first)
 }

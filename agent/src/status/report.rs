@@ -144,6 +144,8 @@ pub struct UplinkReport {
     pub metadata_backlog: u64,
     pub upload_backlog: u64,
     pub uploaded_today_bytes: u64,
+    /// Bytes of recordings sent more than once since the agent started.
+    pub resent_bytes: u64,
     pub sent_bytes: u64,
     pub received_bytes: u64,
     pub lost_packets: u64,
@@ -312,6 +314,7 @@ fn uplink_report(status: &Status, now: WallTime) -> UplinkReport {
         metadata_backlog: status.metadata_backlog,
         upload_backlog: status.upload_backlog,
         uploaded_today_bytes: status.uploaded_today,
+        resent_bytes: status.resent,
         sent_bytes: status.traffic.sent_bytes,
         received_bytes: status.traffic.received_bytes,
         lost_packets: status.traffic.lost_packets,

@@ -14,6 +14,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use shared::wire::CloseCode;
+use tokio::time::{Instant, MissedTickBehavior};
 
 pub(crate) use dial::{Address, dial, is_revocation};
 pub use dial::{DialError, Route};
@@ -21,8 +22,17 @@ pub use stream::StreamError;
 pub(crate) use stream::{Receiver, Sender};
 pub(crate) use tls::{Anchor, Credentials};
 
+/// How often the connection is looked after.
+const TEND: Duration = Duration::from_millis(200);
+
 /// How often the route to the coordinator is looked up.
 const ROUTE_CHECK: Duration = Duration::from_secs(2);
+
+/// Bytes that may wait or be unacknowledged: at least so many,
+const SMALLEST_WINDOW: u64 = 256 * 1024;
+
+/// and at most so many; 450 Mbit/s at 300 ms.
+const LARGEST_WINDOW: u64 = 16 * 1024 * 1024;
 
 /// Why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -145,27 +155,39 @@ impl Connection {
         let _ = tokio::time::timeout(Duration::from_secs(1), idle).await;
     }
 
-    /// Moves to a new socket whenever the host reaches the coordinator from another address, so
-    /// that the connection survives a change of network. Never returns.
-    pub(crate) async fn follow_network(&self) {
-        if self.route == Route::Tcp {
-            return std::future::pending().await;
-        }
-        let mut current = local_address_towards(self.remote());
-        let mut every = tokio::time::interval(ROUTE_CHECK);
-        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    /// Keeps the connection well; never returns.
+    ///
+    /// It moves to a new socket whenever the host reaches the coordinator from another address, so
+    /// that it survives a change of network. And it lets only about twice as much wait as the
+    /// network takes in a round trip: more would only be memory, a longer way for what is urgent,
+    /// and bytes to be sent again after a cut.
+    pub(crate) async fn tend(&self) {
+        let mut source = local_address_towards(self.remote());
+        let mut route_checked = Instant::now();
+        let mut every = tokio::time::interval(TEND);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             every.tick().await;
-            let Some(address) = local_address_towards(self.remote()) else {
-                continue;
-            };
-            if current != Some(address) {
-                match self.rebind() {
-                    Ok(()) => tracing::info!(%address, "the network changed; the connection moves"),
-                    Err(error) => tracing::warn!(%error, "cannot move to the new network"),
-                }
-                current = Some(address);
+            let window = self.inner.stats().path.cwnd.saturating_mul(2);
+            self.inner
+                .set_send_window(window.clamp(SMALLEST_WINDOW, LARGEST_WINDOW));
+            if self.route == Route::Udp && route_checked.elapsed() >= ROUTE_CHECK {
+                route_checked = Instant::now();
+                self.follow_network(&mut source);
             }
+        }
+    }
+
+    fn follow_network(&self, source: &mut Option<IpAddr>) {
+        let Some(address) = local_address_towards(self.remote()) else {
+            return;
+        };
+        if source.replace(address) == Some(address) {
+            return;
+        }
+        match self.rebind() {
+            Ok(()) => tracing::info!(%address, "the network changed; the connection moves"),
+            Err(error) => tracing::warn!(%error, "cannot move to the new network"),
         }
     }
 

@@ -156,20 +156,11 @@ pub(super) async fn run(
 }
 
 async fn heartbeat(connection: &Connection, uplink: &Uplink, offset: i64) -> Heartbeat {
-    let metadata_backlog = match uplink.buffer.outbox_backlog().await {
-        Ok(backlog) => backlog,
-        Err(error) => {
-            tracing::warn!(%error, "cannot count the outbox");
-            uplink.status.borrow().metadata_backlog
-        }
-    };
+    let (metadata_backlog, upload_backlog) = uplink.count_backlogs().await;
     let round_trip = connection.round_trip();
-    let mut upload_backlog = 0;
     uplink.status.send_modify(|status| {
-        status.metadata_backlog = metadata_backlog;
         status.round_trip = Some(round_trip);
         status.traffic = connection.traffic();
-        upload_backlog = status.upload_backlog;
     });
     Heartbeat {
         now: uplink.clock.wall(),

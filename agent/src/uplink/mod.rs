@@ -94,6 +94,20 @@ impl Shared {
         self.started.elapsed()
     }
 
+    /// Records and recordings that the centre should have and does not, for the heartbeat. What cannot
+    /// be counted stays as it was.
+    async fn count_backlogs(&self) -> (u64, u64) {
+        let metadata = self.buffer.outbox_backlog().await;
+        let uploads = self.buffer.upload_backlog(self.clock.wall()).await;
+        let mut counted = (0, 0);
+        self.status.send_modify(|status| {
+            status.metadata_backlog = metadata.unwrap_or(status.metadata_backlog);
+            status.upload_backlog = uploads.unwrap_or(status.upload_backlog);
+            counted = (status.metadata_backlog, status.upload_backlog);
+        });
+        counted
+    }
+
     fn now(&self) -> Now {
         Now {
             monotonic: self.monotonic(),

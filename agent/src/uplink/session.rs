@@ -155,7 +155,7 @@ async fn work(
         end = metadata::run(connection, uplink) => end,
         end = upload::run(connection, uplink, plans) => end,
         end = fetch::run(connection, uplink) => end,
-        () = connection.follow_network() => SessionEnd::Stopped,
+        () = connection.tend() => SessionEnd::Stopped,
     };
     reason_of_close(connection).await.unwrap_or(end)
 }

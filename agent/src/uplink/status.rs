@@ -50,10 +50,12 @@ pub struct Status {
     pub clock_offset_us: Option<i64>,
     /// Records the coordinator has not acknowledged.
     pub metadata_backlog: u64,
-    /// Recordings that should be at the centre and are not, as far as the plan reaches.
+    /// Recordings that should be at the centre and are not.
     pub upload_backlog: u64,
     /// Bytes of recordings that left the site today.
     pub uploaded_today: u64,
+    /// Bytes of recordings that were sent more than once since the agent started.
+    pub resent: u64,
     /// Of the present or last connection.
     pub traffic: Traffic,
 }
@@ -76,6 +78,7 @@ impl Status {
             metadata_backlog: 0,
             upload_backlog: 0,
             uploaded_today: 0,
+            resent: 0,
             traffic: Traffic {
                 sent_bytes: 0,
                 received_bytes: 0,

@@ -253,14 +253,13 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// For the health page and the heartbeat.
+    /// For the health page.
     fn publish(&self) {
-        let waiting = u64::try_from(self.plans.uploads.waiting()).unwrap_or(u64::MAX);
-        let today = self.plans.budget.today();
+        let today = self.plans.budget.today().bytes;
+        let resent = self.plans.uploads.resent_bytes();
         self.uplink.status.send_if_modified(|status| {
-            let changed = status.upload_backlog != waiting || status.uploaded_today != today.bytes;
-            status.upload_backlog = waiting;
-            status.uploaded_today = today.bytes;
+            let changed = (status.uploaded_today, status.resent) != (today, resent);
+            (status.uploaded_today, status.resent) = (today, resent);
             changed
         });
     }

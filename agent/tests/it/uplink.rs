@@ -173,7 +173,11 @@ async fn an_enrolled_agent_reports_first_and_uploads_what_it_has() {
     assert_eq!(seen.early_offers, 0, "bytes before their record");
     let hello = &seen.hellos[0];
     assert_eq!(hello.agent, enrolment.agent);
-    assert_eq!(seen.enrolled[0].name, "gate house");
+    let enrolled = &seen.enrolled[0];
+    assert_eq!(
+        (enrolled.name.as_str(), enrolled.secret.as_str()),
+        ("gate house", "secret")
+    );
     until(
         &mut peer.seen(),
         "an empty backlog in a heartbeat",
@@ -286,16 +290,22 @@ async fn a_damaged_file_is_not_offered_for_ever() {
     let last = bytes.len() - 10;
     bytes[last] ^= 1;
     std::fs::write(&file, bytes).unwrap();
-    until(&mut peer.seen(), "the other one", |seen| {
-        seen.stored.len() == 1
-    })
-    .await;
+    let offers = |seen: &Seen| {
+        let offers = seen.offers.iter();
+        offers.filter(|offer| offer.segment == damaged).count()
+    };
     until(
-        &mut agent.handle.uplink.clone(),
-        "nothing left to do",
-        |status| status.upload_backlog == 0,
+        &mut peer.seen(),
+        "the other one, and a second offer",
+        |seen| seen.stored.len() == 1 && offers(seen) == 2,
     )
     .await;
+    let beats = peer.seen().borrow().heartbeats.len();
+    let seen = until(&mut peer.seen(), "some time to pass", |seen| {
+        seen.heartbeats.len() > beats + 8
+    })
+    .await;
+    assert_eq!(offers(&seen), 2, "the agent has looked at its file");
     assert!(!peer.seen().borrow().stored.contains_key(&damaged));
     agent.stop().await;
 }

@@ -513,12 +513,7 @@ pub(crate) fn to_upload(
     events_only: bool,
     limit: usize,
 ) -> rusqlite::Result<Vec<(Holding, Sha256)>> {
-    let events = if events_only {
-        "and exists (select 1 from event where event.camera = segment.camera
-                     and event.start_us < segment.end_us and event.end_us > segment.start_us)"
-    } else {
-        ""
-    };
+    let events = overlapping_events(events_only);
     connection
         .prepare_cached(&format!(
             "select id, camera, stream, start_us, end_us, size_bytes, uploaded_us, locked, root
@@ -540,6 +535,34 @@ pub(crate) fn to_upload(
             },
         )?
         .collect()
+}
+
+/// How many closed segments of a camera have not been uploaded, acknowledged or not; with
+/// `events_only` those that overlap an event.
+pub(crate) fn count_to_upload(
+    connection: &Connection,
+    camera: CameraId,
+    events_only: bool,
+) -> rusqlite::Result<u64> {
+    let events = overlapping_events(events_only);
+    connection
+        .prepare_cached(&format!(
+            "select count(*) from segment
+             where state = 1 and uploaded_us is null and camera = ?1 {events}"
+        ))?
+        .query_row(params![camera.as_bytes()], |row| {
+            Ok(row.get::<_, i64>(0)?.cast_unsigned())
+        })
+}
+
+/// A condition on rows of `segment`.
+const fn overlapping_events(events_only: bool) -> &'static str {
+    if events_only {
+        "and exists (select 1 from event where event.camera = segment.camera
+                     and event.start_us < segment.end_us and event.end_us > segment.start_us)"
+    } else {
+        ""
+    }
 }
 
 /// Sums over all closed segments.

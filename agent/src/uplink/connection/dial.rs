@@ -13,7 +13,7 @@ use shared::wire::{CloseCode, SERVER_NAME};
 use super::socket::{self, Ear};
 use super::tls::{self, Anchor, Credentials, Refusal};
 use super::tunnel;
-use super::{Closed, Connection};
+use super::{Closed, Connection, SMALLEST_WINDOW};
 
 /// How long a silent address is waited for.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(8);
@@ -295,14 +295,14 @@ fn endpoint(socket: Arc<dyn quinn::AsyncUdpSocket>) -> io::Result<quinn::Endpoin
     )
 }
 
-/// Room for 100 Mbit/s at 300 ms, little memory on small hosts, and no traffic to speak of when
-/// there is nothing to say.
+/// Little memory on small hosts, and no traffic to speak of when there is nothing to say. The send
+/// window grows with the network ([`Connection::tend`]).
 fn transport(route: Route) -> quinn::TransportConfig {
     let mut config = quinn::TransportConfig::default();
     config
         .keep_alive_interval(Some(Duration::from_secs(8)))
         .max_idle_timeout(Some(quinn::VarInt::from_u32(30_000).into()))
-        .send_window(8 * 1024 * 1024)
+        .send_window(SMALLEST_WINDOW)
         .stream_receive_window(quinn::VarInt::from_u32(1024 * 1024))
         .receive_window(quinn::VarInt::from_u32(4 * 1024 * 1024))
         .max_concurrent_bidi_streams(quinn::VarInt::from_u32(64))

@@ -155,7 +155,7 @@ async fn an_agent_of_another_authority_is_told_that_its_certificate_is_refused()
         Ok(connection) => connection.closed().await,
         Err(error) => error.into(),
     };
-    assert!(dial::is_revocation(&closed), "{closed}");
+    assert!(is_revocation(&closed), "{closed}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -239,7 +239,7 @@ async fn a_stream_dropped_in_the_middle_does_not_look_complete() {
     assert!(receive.message::<String>().await.unwrap().is_none());
     endpoint.close(CloseCode::Revoked.as_u32().into(), b"gone");
     let closed = connection.closed().await;
-    assert!(dial::is_revocation(&closed), "{closed}");
+    assert!(is_revocation(&closed), "{closed}");
 }
 
 /// The coordinator's half: TLS, then every frame to the QUIC listener and back.

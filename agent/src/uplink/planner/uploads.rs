@@ -101,6 +101,8 @@ struct Upload {
     failures: u32,
     /// Serial number of its last piece, to take turns.
     turn: u64,
+    /// End of the furthest piece that was ever sent.
+    furthest: u64,
 }
 
 /// All recordings known to be wanted.
@@ -115,6 +117,8 @@ pub struct Uploads {
     next_turn: u64,
     /// Offers since the last one from the backlog.
     since_backlog: u32,
+    /// Bytes sent more than once.
+    resent: u64,
 }
 
 impl Uploads {
@@ -128,6 +132,7 @@ impl Uploads {
             next_attempt: 0,
             next_turn: 0,
             since_backlog: 0,
+            resent: 0,
         }
     }
 
@@ -152,6 +157,7 @@ impl Uploads {
                     },
                     failures: 0,
                     turn: 0,
+                    furthest: 0,
                 },
             };
             self.uploads.insert(upload.candidate.segment, upload);
@@ -181,9 +187,14 @@ impl Uploads {
         }
     }
 
-    /// How many are not at the centre yet, as far as the last list went.
+    /// How many are wanted at the centre, as far as the last list went.
     pub fn waiting(&self) -> usize {
         self.uploads.len()
+    }
+
+    /// Bytes that were sent more than once, because a connection or an attempt broke after them.
+    pub const fn resent_bytes(&self) -> u64 {
+        self.resent
     }
 
     /// How many are being uploaded.
@@ -276,6 +287,8 @@ impl Uploads {
                 Grant::Bytes(bytes) => {
                     let end = next.saturating_add(bytes);
                     let last = end >= size;
+                    self.resent += upload.furthest.min(end).saturating_sub(next);
+                    upload.furthest = upload.furthest.max(end);
                     upload.turn = self.next_turn;
                     self.next_turn += 1;
                     upload.state = if last {

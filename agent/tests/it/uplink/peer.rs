@@ -30,17 +30,17 @@ use tokio::sync::watch;
 
 /// How the peer behaves; may be changed at any time.
 #[derive(Clone, Debug)]
-pub struct Behaviour {
-    pub enrolment: Result<(), EnrolRefusal>,
+pub(super) struct Behaviour {
+    pub(super) enrolment: Result<(), EnrolRefusal>,
     /// Closes a connection that says hello.
-    pub turn_away: Option<CloseCode>,
-    pub protocol: u32,
+    pub(super) turn_away: Option<CloseCode>,
+    pub(super) protocol: u32,
     /// Cuts the connection when so many bytes of recordings have arrived in all; each once.
-    pub cuts: Vec<u64>,
+    pub(super) cuts: Vec<u64>,
     /// Answers to the next offers instead of the truth.
-    pub answers: Vec<UploadAnswer>,
+    pub(super) answers: Vec<UploadAnswer>,
     /// Results of the next uploads instead of the truth.
-    pub results: Vec<UploadResult>,
+    pub(super) results: Vec<UploadResult>,
 }
 
 impl Default for Behaviour {
@@ -58,31 +58,31 @@ impl Default for Behaviour {
 
 /// What the peer has seen and keeps.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
-    pub enrolled: Vec<EnrolRequestSeen>,
-    pub hellos: Vec<Hello>,
-    pub heartbeats: Vec<Heartbeat>,
-    pub outcomes: Vec<FromAgent>,
-    pub records: BTreeMap<u64, Record>,
-    pub growing: Vec<Growth>,
-    pub watermarks: Vec<Watermark>,
-    pub offers: Vec<UploadOffer>,
+pub(super) struct Seen {
+    pub(super) enrolled: Vec<EnrolRequestSeen>,
+    pub(super) hellos: Vec<Hello>,
+    pub(super) heartbeats: Vec<Heartbeat>,
+    pub(super) outcomes: Vec<FromAgent>,
+    pub(super) records: BTreeMap<u64, Record>,
+    pub(super) growing: Vec<Growth>,
+    pub(super) watermarks: Vec<Watermark>,
+    pub(super) offers: Vec<UploadOffer>,
     /// Bytes of recordings that came in, again or not.
-    pub received: u64,
-    pub partial: HashMap<SegmentId, Vec<u8>>,
-    pub stored: HashMap<SegmentId, Vec<u8>>,
+    pub(super) received: u64,
+    pub(super) partial: HashMap<SegmentId, Vec<u8>>,
+    pub(super) stored: HashMap<SegmentId, Vec<u8>>,
     /// Offers of segments whose record had not come.
-    pub early_offers: u64,
+    pub(super) early_offers: u64,
 }
 
 #[derive(Clone, Debug)]
-pub struct EnrolRequestSeen {
-    pub secret: String,
-    pub name: String,
+pub(super) struct EnrolRequestSeen {
+    pub(super) secret: String,
+    pub(super) name: String,
 }
 
 impl Seen {
-    pub fn segments(&self) -> HashMap<SegmentId, SegmentMeta> {
+    pub(super) fn segments(&self) -> HashMap<SegmentId, SegmentMeta> {
         self.records
             .values()
             .filter_map(|record| match &record.body {
@@ -111,10 +111,10 @@ struct Inner {
 }
 
 #[derive(Clone)]
-pub struct Peer(Arc<Inner>);
+pub(super) struct Peer(Arc<Inner>);
 
 impl Peer {
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -145,11 +145,11 @@ impl Peer {
         peer
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.0.endpoint.local_addr().unwrap()
     }
 
-    pub fn code(&self) -> EnrolCode {
+    pub(super) fn code(&self) -> EnrolCode {
         EnrolCode {
             host: self.address().ip().to_string(),
             port: self.address().port(),
@@ -158,23 +158,23 @@ impl Peer {
         }
     }
 
-    pub fn behave(&self, change: impl FnOnce(&mut Behaviour)) {
+    pub(super) fn behave(&self, change: impl FnOnce(&mut Behaviour)) {
         change(&mut self.0.behaviour.lock().unwrap());
     }
 
-    pub fn seen(&self) -> watch::Receiver<Seen> {
+    pub(super) fn seen(&self) -> watch::Receiver<Seen> {
         self.0.seen.subscribe()
     }
 
     /// The present connection; waits for one.
-    pub async fn connection(&self) -> quinn::Connection {
+    pub(super) async fn connection(&self) -> quinn::Connection {
         let mut live = self.0.live.subscribe();
         let live = live.wait_for(Option::is_some).await.unwrap();
         live.as_ref().unwrap().0.clone()
     }
 
     /// Says something on the control stream; anything that is JSON.
-    pub async fn say<T: Serialize>(&self, message: &T) {
+    pub(super) async fn say<T: Serialize>(&self, message: &T) {
         let sender = {
             let mut live = self.0.live.subscribe();
             let live = live.wait_for(Option::is_some).await.unwrap();
@@ -426,7 +426,7 @@ fn listen(issuer: &Issuer<'_, KeyPair>, authority: CertificateDer<'static>) -> q
     quinn::Endpoint::server(config, "127.0.0.1:0".parse().unwrap()).unwrap()
 }
 
-pub async fn read<T: DeserializeOwned>(stream: &mut quinn::RecvStream) -> Option<T> {
+pub(super) async fn read<T: DeserializeOwned>(stream: &mut quinn::RecvStream) -> Option<T> {
     let mut prefix = [0; codec::LENGTH_BYTES];
     stream.read_exact(&mut prefix).await.ok()?;
     let mut body = vec![0; codec::body_length(prefix).ok()?];
@@ -434,7 +434,7 @@ pub async fn read<T: DeserializeOwned>(stream: &mut quinn::RecvStream) -> Option
     Some(codec::decode(&body).unwrap())
 }
 
-pub async fn write<T: Serialize>(stream: &mut quinn::SendStream, message: &T) -> Option<()> {
+pub(super) async fn write<T: Serialize>(stream: &mut quinn::SendStream, message: &T) -> Option<()> {
     stream
         .write_all(&codec::encode(message).unwrap())
         .await

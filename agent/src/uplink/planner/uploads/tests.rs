@@ -324,6 +324,29 @@ fn an_urgent_recording_overtakes_a_full_line_and_takes_the_next_pieces() {
 }
 
 #[test]
+fn what_is_sent_twice_is_counted_once_for_each_time() {
+    let wanted = candidate(20, Duration::from_secs(9_000), false);
+    let mut uploads = Uploads::new(PARALLEL);
+    let mut budget = Budget::new(Plan::unlimited(), None, at(0));
+    uploads.wanted(vec![wanted], at(0));
+    for (from, resent) in [
+        (0, 0),
+        (1_000, CHUNK_BYTES - 1_000),
+        (CHUNK_BYTES, CHUNK_BYTES),
+    ] {
+        uploads.connected(at(0));
+        let Step::Offer { attempt, .. } = uploads.next(&mut budget, at(0)) else {
+            panic!("an offer expected");
+        };
+        uploads.answered(attempt, UploadAnswer::Want { from }, at(0));
+        let Step::Send { .. } = uploads.next(&mut budget, at(0)) else {
+            panic!("a piece expected");
+        };
+        assert_eq!(uploads.resent_bytes(), resent);
+    }
+}
+
+#[test]
 fn later_silences_all_offers_for_that_long() {
     let wanted = (0..5)
         .map(|n| candidate(n, Duration::from_secs(9_000), false))
