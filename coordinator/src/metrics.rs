@@ -35,6 +35,7 @@ pub struct Meters {
     connections: Family<Ending, Counter>,
     pulls: Histogram,
     pulls_failed: Counter,
+    received: Counter,
 }
 
 /// The page itself.
@@ -94,6 +95,7 @@ impl Default for Meters {
             connections: Family::default(),
             pulls: Histogram::new(PULL_SECONDS),
             pulls_failed: Counter::default(),
+            received: Counter::default(),
         }
     }
 }
@@ -125,6 +127,11 @@ impl Meters {
 
     pub fn connection(&self, outcome: Outcome) {
         self.connections.get_or_create(&Ending { outcome }).inc();
+    }
+
+    /// So many bytes of an upload came, whatever becomes of them.
+    pub fn received(&self, bytes: usize) {
+        self.received.inc_by(bytes as u64);
     }
 
     /// A pull from an agent brought its first byte after this time, or failed.
@@ -173,6 +180,11 @@ impl Metrics {
             "edge_pulls_failed",
             "Pulls of footage from agents that brought nothing",
             meters.pulls_failed.clone(),
+        );
+        registry.register(
+            "upload_received_bytes",
+            "Bytes of uploads that came, verified or not",
+            meters.received.clone(),
         );
         registry.register_collector(Box::new(Page(figures)));
         Self(registry)

@@ -30,6 +30,8 @@ const ADMISSION_CHECK: Duration = Duration::from_secs(2);
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 /// Fetches from one agent at once; more wait, and then are refused.
 const FETCHES: usize = 16;
+/// How long the tasks of a connection may take to end after it.
+const LAST_WORK: Duration = Duration::from_secs(2);
 /// Commands waiting to be sent to one agent.
 const ORDERS: usize = 32;
 
@@ -195,19 +197,28 @@ async fn work(
     });
     // Before the settings it lacks are looked up: what is decided from now on finds it connected.
     context.sessions.add(&session);
+    let mut tasks = JoinSet::new();
     let end = match welcome(greeting, &session, context).await {
         Ok((send, receive)) => {
             let open = Orders::default();
             tokio::select! {
                 end = control::listen(receive, &session, context, &open) => end,
                 end = control::talk(send, waiting, &open) => end,
-                end = streams(&session, context) => end,
+                end = streams(&session, context, &mut tasks) => end,
                 end = watch(&session, seal, context) => end,
                 error = session.connection.closed() => error.into(),
             }
         }
         Err(end) => end,
     };
+    session.close(end.code, &end.reason);
+    // Without a connection streams end by themselves: uploads keep what has come, a report that
+    // is being stored is stored.
+    let _ = tokio::time::timeout(LAST_WORK, async {
+        while tasks.join_next().await.is_some() {}
+    })
+    .await;
+    tasks.detach_all();
     if context.sessions.remove(&session) {
         context.services.ingest.disconnected(&session.grant);
     }
@@ -269,8 +280,11 @@ async fn watch(session: &Session, seal: Sha256, context: &Context) -> End {
 }
 
 /// Serves the agent's streams, each in a task of its own; QUIC bounds how many there are.
-async fn streams(session: &Arc<Session>, context: &Arc<Context>) -> End {
-    let mut tasks = JoinSet::new();
+async fn streams(
+    session: &Arc<Session>,
+    context: &Arc<Context>,
+    tasks: &mut JoinSet<Result<(), End>>,
+) -> End {
     loop {
         tokio::select! {
             accepted = session.connection.accept_bi() => match accepted {

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::agent_session::End;
 use super::message::{self, MessageError};
 use super::{Context, code};
+use crate::metrics::Meters;
 use crate::services::agents::AgentGrant;
 use crate::services::ingest::{Offered, UploadSink, Written};
 
@@ -48,7 +49,7 @@ pub(super) async fn serve(
         return Ok(());
     }
     if let Some(sink) = sink
-        && let Some(result) = take(&mut receive, sink).await
+        && let Some(result) = take(&mut receive, sink, &context.meters).await
     {
         tracing::debug!(agent.id = %grant.id(), segment.id = %segment, ?result, "an upload ended");
         sent(message::write(&mut send, &result).await)?;
@@ -57,11 +58,16 @@ pub(super) async fn serve(
     Ok(())
 }
 
-/// `None` when the agent broke off.
-async fn take(receive: &mut RecvStream, mut sink: UploadSink) -> Option<UploadResult> {
+/// `None` when the agent broke off; what has come is kept for its next attempt.
+async fn take(
+    receive: &mut RecvStream,
+    mut sink: UploadSink,
+    meters: &Meters,
+) -> Option<UploadResult> {
     loop {
         match timeout(PATIENCE, receive.read_chunk(PIECE, true)).await {
             Ok(Ok(Some(chunk))) => {
+                meters.received(chunk.bytes.len());
                 if sink.write(chunk.bytes).await == Written::Stop {
                     let _ = receive.stop(code(CloseCode::Done));
                     return Some(sink.finish().await);
@@ -70,10 +76,12 @@ async fn take(receive: &mut RecvStream, mut sink: UploadSink) -> Option<UploadRe
             Ok(Ok(None)) => return Some(sink.finish().await),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "an upload broke off");
+                sink.keep().await;
                 return None;
             }
             Err(_) => {
                 let _ = receive.stop(code(CloseCode::Overloaded));
+                sink.keep().await;
                 return None;
             }
         }

@@ -1,5 +1,6 @@
 //! The program itself: its commands, beside a coordinator that runs, and its end on a signal.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -7,6 +8,8 @@ use std::time::Duration;
 use quinn::ConnectionError;
 use rcgen::{KeyPair, PKCS_ED25519};
 use rustix::process::{Pid, Signal, kill_process};
+use shared::clock::{Clock as _, SystemClock};
+use shared::id::CameraId;
 use shared::wire::CloseCode;
 use shared::wire::enrol::{EnrolAnswer, EnrolCode};
 use tempfile::TempDir;
@@ -89,6 +92,11 @@ impl Running {
         rest.split_whitespace().next().unwrap()
     }
 
+    async fn kill_nine(mut self) {
+        self.process.start_kill().unwrap();
+        self.process.wait().await.unwrap();
+    }
+
     async fn terminate(self) -> String {
         let pid = i32::try_from(self.process.id().unwrap()).unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
@@ -119,27 +127,11 @@ async fn agents_are_invited_listed_and_revoked_beside_a_running_coordinator() {
         "--address",
     ];
     let code = installed.text(&[&invite[..], &[&address]].concat()).await;
-    let code: EnrolCode = code.trim().parse().unwrap();
-    assert_eq!(format!("{}:{}", code.host, code.port), address);
-    let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
-    let authority = installed.directory.path().join("data/authority.pem");
+    let dialled: EnrolCode = code.trim().parse().unwrap();
+    assert_eq!(format!("{}:{}", dialled.host, dialled.port), address);
     let address = address.parse().unwrap();
-    let answer = enrol_at(address, &authority, &code, &key).await.unwrap();
-    let EnrolAnswer::Enrolled {
-        agent,
-        certificate_chain,
-        authority,
-        ..
-    } = answer
-    else {
-        panic!("{answer:?}")
-    };
-    let peer = Peer {
-        id: agent,
-        key,
-        chain: certificates(&certificate_chain),
-        authority: certificates(&authority).remove(0),
-    };
+    let peer = enrolled(&installed, code.trim(), address).await;
+    let agent = peer.id;
     let connection = peer.dial(address).await.unwrap();
     let work = Work::begin(&peer, connection, &[]).await.unwrap();
 
@@ -259,6 +251,55 @@ async fn a_lost_authority_is_never_replaced_behind_an_administrators_back() {
     assert!(!Path::new(&authority).exists());
     std::fs::write(&authority, kept).unwrap();
     Running::start(&installed).await.terminate().await;
+}
+
+#[tokio::test]
+async fn agents_learn_at_once_that_a_killed_coordinator_has_forgotten_their_connection() {
+    let installed = Installed::new();
+    let running = Running::start(&installed).await;
+    let address = running.word_after("agents: UDP ").to_owned();
+    // The next one listens where the first did.
+    let text = std::fs::read_to_string(&installed.config).unwrap();
+    let text = text.replacen(
+        "[agents]\nlisten = \"127.0.0.1:0\"",
+        &format!("[agents]\nlisten = \"{address}\""),
+        1,
+    );
+    std::fs::write(&installed.config, text).unwrap();
+    let code = installed
+        .text(&["agent", "invite", "--site", "Depot", "--quiet"])
+        .await;
+    let peer = enrolled(&installed, code.trim(), address.parse().unwrap()).await;
+    let connection = peer.dial(address.parse().unwrap()).await.unwrap();
+    let mut work = Work::begin(&peer, connection, &[]).await.unwrap();
+
+    running.kill_nine().await;
+    let _running = Running::start(&installed).await;
+    let now = SystemClock::new().wall();
+    let camera = CameraId::new(now);
+    let _ = work.heartbeat(camera, now).await;
+    let error = timeout(LIMIT, work.connection.closed()).await.unwrap();
+    assert!(matches!(error, ConnectionError::Reset), "{error}");
+}
+
+async fn enrolled(installed: &Installed, code: &str, address: SocketAddr) -> Peer {
+    let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+    let authority = installed.directory.path().join("data/authority.pem");
+    let code: EnrolCode = code.parse().unwrap();
+    match enrol_at(address, &authority, &code, &key).await.unwrap() {
+        EnrolAnswer::Enrolled {
+            agent,
+            certificate_chain,
+            authority,
+            ..
+        } => Peer {
+            id: agent,
+            key,
+            chain: certificates(&certificate_chain),
+            authority: certificates(&authority).remove(0),
+        },
+        answer => panic!("{answer:?}"),
+    }
 }
 
 #[tokio::test]

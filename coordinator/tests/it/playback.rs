@@ -11,7 +11,8 @@ use shared::clock::{Clock as _, SimulatedClock, SystemClock};
 use shared::segment::SegmentMeta;
 use shared::testing::{Segment, SegmentBuilder};
 use shared::time::WallTime;
-use shared::wire::segment::{UploadAnswer, UploadResult};
+use shared::wire::segment::{Growth, Report, UploadAnswer, UploadResult};
+use shared::wire::{CloseCode, StreamHeader};
 
 use crate::peer::{Peer, Work, camera};
 use crate::world::{Answer, Browser, World};
@@ -70,7 +71,10 @@ impl Playlist {
     async fn prepare(browser: &Browser, order: &serde_json::Value) -> Self {
         let playback = browser.post("/api/v1/playback/prepare", order).await;
         assert_eq!(playback.status, 201, "{:?}", playback.body);
-        let url = playback.body["playlist_url"].as_str().unwrap();
+        Self::read(browser, playback.body["playlist_url"].as_str().unwrap()).await
+    }
+
+    async fn read(browser: &Browser, url: &str) -> Self {
         let playlist = browser.get(url).await;
         assert_eq!(playlist.status, 200, "{:?}", playlist.body);
         assert_eq!(
@@ -107,6 +111,14 @@ impl Playlist {
             }
         }
         pieces
+    }
+
+    /// Last byte that it lists.
+    fn end(&self) -> u64 {
+        let ends = self.fragments().into_iter();
+        ends.map(|(_, offset, length)| offset + length)
+            .max()
+            .unwrap()
     }
 
     fn piece(&self, uri: &str, range: &str) -> Piece {
@@ -149,8 +161,13 @@ async fn an_uploaded_segment_plays_byte_for_byte() {
 
     let playlist = Playlist::prepare(&admin, &scene.order()).await;
     let mut pieces = playlist.fragments();
-    assert_eq!(pieces.len(), scene.meta.fragments.len());
     pieces.insert(0, playlist.map());
+    let mut end = 0;
+    for (_, offset, length) in &pieces {
+        assert_eq!(*offset, end, "pieces follow each other");
+        end += length;
+    }
+    assert_eq!(end, file.len() as u64);
     for piece in &pieces {
         let answer = get(&admin, piece).await;
         assert_eq!(answer.status, 206);
@@ -401,4 +418,157 @@ async fn orders_that_make_no_sense_are_refused_by_name() {
         admin.post("/api/v1/playback/prepare", &quiet).await.status,
         201
     );
+}
+
+#[tokio::test]
+async fn a_live_playlist_follows_the_recording_as_it_grows() {
+    let world = World::start().await;
+    let admin = world.admin().await;
+    let peer = Peer::enrolled(&world, "Depot").await;
+    let start = SystemClock::new().wall() - Duration::from_secs(20);
+    let gate = camera("gate", start);
+    let mut work = peer.connect(&world, std::slice::from_ref(&gate)).await;
+    let order = json!({ "camera_id": gate.id, "live": true });
+    let nothing = admin.post("/api/v1/playback/prepare", &order).await;
+    assert_eq!(nothing.status, 201, "{:?}", nothing.body);
+    let url = nothing.body["playlist_url"].as_str().unwrap().to_owned();
+    let early = admin.get(&url).await;
+    assert_eq!((early.status.as_u16(), early.code()), (503, "nothing_yet"));
+
+    let mut builder = SegmentBuilder::new(start);
+    builder.camera = gate.id;
+    builder.fragments = 48;
+    let segment = builder.build();
+    let fragments = &segment.meta.fragments;
+    let files = HashMap::from([(segment.meta.head.id, segment.bytes.clone())]);
+    let asked = work.serve(files);
+    let grow = |from: usize, to: usize| Report {
+        growing: vec![Growth {
+            head: segment.meta.head.clone(),
+            first: u32::try_from(from).unwrap(),
+            fragments: fragments[from..to].to_vec(),
+        }],
+        ..report_of_one()
+    };
+    work.report(&grow(0, 25)).await.unwrap();
+    let first = Playlist::read(&admin, &url).await;
+    assert!(!first.text.contains("#EXT-X-ENDLIST"), "{}", first.text);
+    let (path, offset, length) = first.fragments().remove(0);
+    let bytes = get(&admin, &(path, offset, length)).await.bytes;
+    assert_eq!(bytes, cut(&segment.bytes, offset, length));
+    assert!(!asked.lock().unwrap().is_empty());
+
+    work.report(&grow(25, 48)).await.unwrap();
+    let later = Playlist::read(&admin, &url).await;
+    assert!(later.end() > first.end(), "{}", later.text);
+}
+
+/// A record that says nothing, so that the report is acknowledged.
+fn report_of_one() -> Report {
+    let record = json!({ "records": [{ "seq": 1, "record": "from_the_future" }] });
+    serde_json::from_value(record).unwrap()
+}
+
+#[tokio::test]
+async fn an_agent_that_sends_other_bytes_than_it_recorded_is_not_believed() {
+    let world = World::start().await;
+    let admin = world.admin().await;
+    let scene = Scene::new(&world, SystemClock::new().wall()).await;
+    let mut forged = scene.segment.bytes.to_vec();
+    for fragment in &scene.meta.fragments {
+        let inside = usize::try_from(fragment.offset).unwrap() + 200;
+        forged[inside] ^= 1;
+    }
+    scene
+        .work
+        .serve(HashMap::from([(scene.meta.head.id, forged.into())]));
+    let playlist = Playlist::prepare(&admin, &scene.order()).await;
+    let piece = playlist.fragments().remove(0);
+    let answer = get(&admin, &piece).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code()),
+        (502, "agent_failed")
+    );
+}
+
+#[tokio::test]
+async fn an_agent_that_breaks_a_fetch_off_is_told_as_such_and_not_waited_for() {
+    let world = World::start().await;
+    let admin = world.admin().await;
+    let scene = Scene::new(&world, SystemClock::new().wall()).await;
+    let connection = scene.work.connection.clone();
+    tokio::spawn(async move {
+        while let Ok((mut send, mut receive)) = connection.accept_bi().await {
+            let _: StreamHeader = crate::peer::read(&mut receive).await.unwrap();
+            send.reset(quinn::VarInt::from_u32(CloseCode::Internal.as_u32()))
+                .unwrap();
+        }
+    });
+    let playlist = Playlist::prepare(&admin, &scene.order()).await;
+    let piece = playlist.fragments().remove(0);
+    let answer = get(&admin, &piece).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code()),
+        (502, "agent_failed")
+    );
+    let metrics = world.nobody().get("/metrics").await.bytes;
+    let page = String::from_utf8(metrics.to_vec()).unwrap();
+    assert!(
+        !page.contains("cctv_coordinator_edge_pulls_failed_total 0"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_where_it_was_after_the_coordinator_was_restarted() {
+    let world = World::start().await;
+    let start = SystemClock::new().wall();
+    let peer = Peer::enrolled(&world, "Depot").await;
+    let gate = camera("gate", start);
+    let cameras = std::slice::from_ref(&gate);
+    let mut work = peer.connect(&world, cameras).await;
+    let mut builder = SegmentBuilder::new(start);
+    builder.camera = gate.id;
+    builder.fragments = 100;
+    let segment = builder.build();
+    let meta = peer.sign(&segment);
+    work.report_segments(1, std::slice::from_ref(&meta))
+        .await
+        .unwrap();
+    let (mut send, _receive, answer) = work.offer(&meta).await.unwrap();
+    assert_eq!(answer, UploadAnswer::Want { from: 0 });
+    let half = meta.fragments[50].end_offset();
+    send.write_chunk(cut(&segment.bytes, 0, half))
+        .await
+        .unwrap();
+    until_taken(&world, half).await;
+    let world = world.restart(Arc::new(SystemClock::new())).await;
+    let work = peer.connect(&world, cameras).await;
+    let (mut send, mut receive, answer) = work.offer(&meta).await.unwrap();
+    let UploadAnswer::Want { from } = answer else {
+        panic!("{answer:?}")
+    };
+    assert_eq!(from, half, "what had come was not kept");
+    let rest = segment.bytes.len() as u64 - from;
+    send.write_chunk(cut(&segment.bytes, from, rest))
+        .await
+        .unwrap();
+    send.finish().unwrap();
+    let result: UploadResult = crate::peer::read(&mut receive).await.unwrap();
+    assert_eq!(result, UploadResult::Stored);
+}
+
+/// Waits until the coordinator has taken so many bytes of uploads from QUIC.
+async fn until_taken(world: &World, bytes: u64) {
+    let nobody = world.nobody();
+    crate::world::until("the bytes to be taken", async || {
+        let page = nobody.get("/metrics").await.bytes;
+        let page = String::from_utf8(page.to_vec()).unwrap();
+        let taken = page
+            .lines()
+            .find_map(|line| line.strip_prefix("cctv_coordinator_upload_received_bytes_total "))
+            .and_then(|count| count.parse::<u64>().ok());
+        (taken >= Some(bytes)).then_some(())
+    })
+    .await;
 }

@@ -115,6 +115,15 @@ impl UploadSink {
         self.store(partial).await
     }
 
+    /// For an upload that broke off: writes what has come, however little, so that a link that is
+    /// cut every few seconds still gets a segment across.
+    pub async fn keep(mut self) {
+        self.flush().await;
+        if let Err(message) = self.settle().await {
+            tracing::warn!(segment.id = %self.lease.segment, %message, "part of an upload was not kept");
+        }
+    }
+
     async fn store(self, partial: Box<dyn PartialObject>) -> UploadResult {
         if let Err(error) = partial.commit().await {
             return self.failed(error.to_string());
@@ -141,7 +150,7 @@ impl UploadSink {
     }
 
     /// Hands the gathered bytes over once those before them are written.
-    async fn flush(&mut self) -> Written {
+    pub(super) async fn flush(&mut self) -> Written {
         let batch = std::mem::take(&mut self.gathered);
         self.gathered_bytes = 0;
         match self.settle().await {
