@@ -86,7 +86,10 @@ export default tseslint.config(
       'no-restricted-syntax': ['error', noBarrel, noDefault],
     },
   },
-  { files: ['vite.config.ts', 'vitest.config.ts'], rules: { 'no-restricted-syntax': 'off' } },
+  {
+    files: ['vite.config.ts', 'vitest.config.ts', 'playwright.config.ts'],
+    rules: { 'no-restricted-syntax': 'off' },
+  },
   forbid(['src/**'], hls),
   forbid(['src/{cameras,agents,access,api,i18n,hooks,stores,time}/**'], hls, pages),
   forbid(['src/player/**'], hls, pages, [

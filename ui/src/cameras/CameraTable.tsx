@@ -83,12 +83,12 @@ function CameraRow({ camera: heard }: RowProps) {
       </td>
       <td className={styles.numbers}>
         {known && health.bits_per_second > 0 && (
-          <>
+          <span className={styles.rates}>
             <span className={styles.bits}>{format.bitrate(health.bits_per_second)}</span>
             <span className={styles.fps}>
               <Text id="cameras.fps" values={{ fps: format.frameRate(health.fps) }} />
             </span>
-          </>
+          </span>
         )}
       </td>
     </tr>

@@ -13,10 +13,7 @@ export function PictureAge({ seen }: Props) {
   if (seen.state === 'unheard') {
     return (
       <span className={styles.unheard}>
-        <Text
-          id="cameras.notHeardFor"
-          values={{ duration: <bdi>{format.age(seen.heardAgo)}</bdi> }}
-        />
+        <Text id="cameras.notHeardFor" values={{ duration: format.age(seen.heardAgo) }} />
       </span>
     )
   }
@@ -29,7 +26,7 @@ export function PictureAge({ seen }: Props) {
   }
   return (
     <span className={classNames(styles.age, isOld && styles.old)}>
-      <Text id="cameras.ago" values={{ duration: <bdi>{format.age(seen.pictureAge)}</bdi> }} />
+      <Text id="cameras.ago" values={{ duration: format.age(seen.pictureAge) }} />
     </span>
   )
 }

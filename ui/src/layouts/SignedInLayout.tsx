@@ -17,7 +17,7 @@ import styles from './SignedInLayout.module.css'
 
 /** The frame around everything that needs somebody signed in. */
 export function SignedInLayout() {
-  const { data: me } = useQuery(sessionQuery)
+  const { data: me, isPending } = useQuery(sessionQuery)
   const location = useLocation()
   const text = useText()
   if (me === null) {
@@ -25,6 +25,8 @@ export function SignedInLayout() {
       <Navigate to={paths.signIn()} replace state={{ from: location.pathname + location.search }} />
     )
   }
+  // Nothing is asked for before it is known who asks.
+  if (isPending) return null
   return (
     <div className={styles.layout}>
       <a className={styles.skip} href="#content">
@@ -71,7 +73,9 @@ function LinkState() {
       {lost ? (
         <>
           <Icon name="unlink" />
-          <Text id="common.unheard" values={{ duration: <bdi>{format.age(silence)}</bdi> }} />
+          <span>
+            <Text id="common.unheard" values={{ duration: format.age(silence) }} />
+          </span>
         </>
       ) : (
         <span className={styles.clock}>

@@ -42,14 +42,14 @@ describe('the page of a camera', () => {
 
   it('shows what one may not do, and why', async () => {
     visit(path(1), { as: 'operator' })
-    expect(await screen.findByRole('button', { name: 'Restart' })).toHaveAccessibleDescription(
+    expect(await screen.findByRole('button', { name: 'Reconnect' })).toHaveAccessibleDescription(
       'Your role may watch this camera but not change it.',
     )
   })
 
   it('passes on what the coordinator says to a restart', async () => {
     visit(path(7))
-    await userEvent.click(await screen.findByRole('button', { name: 'Restart' }))
+    await userEvent.click(await screen.findByRole('button', { name: 'Reconnect' }))
     expect(await screen.findByText('The site is not connected at the moment.')).toBeVisible()
   })
 

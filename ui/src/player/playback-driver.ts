@@ -345,6 +345,9 @@ export class PlaybackDriver {
     this.#lastMedia = undefined
     this.#pictures.forget()
     this.#clock = new PlaybackClock([])
+    // What was shown is gone from the screen.
+    this.#picture = undefined
+    this.#tellPicture()
   }
 
   #onPicture(media: number): void {
@@ -365,7 +368,7 @@ export class PlaybackDriver {
     this.#empties = 0
     this.#send({ type: 'picture' })
     this.#tell()
-    for (const listener of this.#pictureListeners) listener()
+    this.#tellPicture()
   }
 
   #measureFrame(media: number): void {
@@ -410,6 +413,10 @@ export class PlaybackDriver {
     if (same) return
     this.#snapshot = next
     for (const listener of this.#listeners) listener()
+  }
+
+  #tellPicture(): void {
+    for (const listener of this.#pictureListeners) listener()
   }
 
   #look(): PlayerSnapshot {

@@ -1,0 +1,20 @@
+/** The coordinator under test, as the environment names it. */
+
+function demanded(name: string): string {
+  const value = process.env[name]
+  if (!value) throw new Error(`${name} is not set; \`make e2e\` sets it`)
+  return value
+}
+
+export const stand = {
+  /** Where pages and API are served. */
+  url: demanded('BASE_URL'),
+  login: process.env['CCTV_LOGIN'] ?? 'admin',
+  password: demanded('CCTV_PASSWORD'),
+  /** Name of the camera whose footage stays at its site until somebody looks at it. */
+  edgeOnlyCamera: process.env['CCTV_EDGE_ONLY_CAMERA'] ?? 'station-roof',
+  /** Name of a camera that sends H.264 without sound. */
+  camera: process.env['CCTV_CAMERA'] ?? 'harbour-square',
+  /** Name of a camera that sends H.264 with AAC. */
+  audioCamera: process.env['CCTV_AUDIO_CAMERA'] ?? 'harbour-gate',
+} as const
