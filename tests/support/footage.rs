@@ -30,13 +30,13 @@ pub struct Footage {
 }
 
 impl Footage {
-    /// Fetches and decodes everything the playlist of `range` lists.
+    /// Fetches and decodes what the playlist of `range` lists; keeps the pictures seen in it.
     ///
     /// # Errors
     /// Something could not be fetched or decoded.
     pub async fn fetch(api: &Api, camera: &str, range: TimeRange) -> Result<Self> {
         let entries = api.playlist(camera, range).await?;
-        Self::of(api, entries).await
+        Ok(Self::of(api, entries).await?.within(range))
     }
 
     /// Fetches and decodes these entries.
@@ -84,6 +84,14 @@ impl Footage {
 
     pub fn pictures(&self) -> usize {
         self.stamps.len()
+    }
+
+    /// Only the pictures seen in `range`. A playlist also delivers what a decoder needs before and the rest of a fragment
+    /// behind, where pictures that are shown earlier may be in the next one.
+    #[must_use]
+    pub fn within(mut self, range: TimeRange) -> Self {
+        self.stamps.retain(|picture| range.contains(picture.shown));
+        self
     }
 
     /// Every number from the first to the last, once and in order.

@@ -116,8 +116,7 @@ impl Centre {
             .join(cctv_coordinator::app::FIRST_PASSWORD_FILE);
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("reading {}", path.display()))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("password: "));
-        Ok(line.with_context(|| format!("no password in {}", path.display()))?.to_owned())
+        Ok(text.trim().to_owned())
     }
 
     /// Signs in as the first administrator.
