@@ -5,8 +5,8 @@
 //! bytes and one service; `agent_session` owns a connection, `sessions` knows them all. No business
 //! here: what a report means and what is done with bytes is decided in `services`.
 //!
-//! Nothing a peer sends is trusted before [`enrol`] or [`agent_session`] has admitted it, and until
-//! then it may hold one place of [`admission`], two streams, a quarter of a megabyte and a few
+//! Nothing a peer sends is trusted before `enrol` or `agent_session` has admitted it, and until
+//! then it may hold one place of `admission`, two streams, a quarter of a megabyte and a few
 //! seconds.
 
 mod admission;
