@@ -145,14 +145,13 @@ impl Ledger {
         self.entry_until(until)
     }
 
-    /// The open gap up to now, for the last word before the agent stops.
+    /// The open gap up to now, for the last word before the agent stops: what was held is lost then.
     pub(crate) fn settle(&mut self, now: WallTime) -> Option<LedgerEntry> {
         let gap = self.gap.as_ref()?;
-        let until = now - gap.hold;
-        if until <= gap.written_until.unwrap_or(gap.start) {
+        if now <= gap.written_until.unwrap_or(gap.start) {
             return None;
         }
-        self.entry_until(until)
+        self.entry_until(now)
     }
 
     fn open(&mut self, reason: Reason, detail: Option<String>, hold: Duration, now: WallTime) {
@@ -308,7 +307,7 @@ mod tests {
         let _ = ledger.missing(at(0), Reason::NoEvent, None, Duration::from_secs(10), at(0));
         assert_eq!(ledger.tick(at(10_500)), None);
         assert_eq!(ledger.tick(at(11_000)).unwrap().range, range(0, 1_000));
-        assert_eq!(ledger.settle(at(13_000)).unwrap().range, range(0, 3_000));
+        assert_eq!(ledger.settle(at(13_000)).unwrap().range, range(0, 13_000));
     }
 
     #[test]

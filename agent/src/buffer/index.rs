@@ -24,6 +24,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use shared::time::WallTime;
 use tokio::sync::oneshot;
 
+use super::ballast::Ballast;
+
 /// The whole schema, newest version; also its documentation.
 const SCHEMA: &str = include_str!("schema.sql");
 /// `PRAGMA user_version` of [`SCHEMA`].
@@ -166,6 +168,7 @@ pub(crate) struct Index {
     queue: SyncSender<Message>,
     thread: Option<JoinHandle<()>>,
     damaged: Arc<AtomicBool>,
+    ballast: Ballast,
 }
 
 impl Index {
@@ -173,20 +176,20 @@ impl Index {
     /// the record numbers of a new one.
     pub(crate) fn open(path: &Path, now: WallTime) -> Result<Self, IndexError> {
         let connection = connect(path, now)?;
+        let ballast = Ballast::new(beside(path, ".ballast"));
         let (queue, messages) = sync_channel(QUEUE);
         let damaged = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&damaged);
+        let worker = Worker {
+            connection,
+            messages,
+            waiting: Vec::new(),
+            damaged: Arc::clone(&damaged),
+            suspicion: suspicion(path),
+            ballast: ballast.clone(),
+        };
         let thread = std::thread::Builder::new()
             .name("buffer-index".to_owned())
-            .spawn(move || {
-                Worker {
-                    connection,
-                    messages,
-                    waiting: Vec::new(),
-                    flag,
-                }
-                .run()
-            })
+            .spawn(move || worker.run())
             .map_err(|error| IndexError::Commit {
                 message: format!("no thread for it: {error}"),
             })?;
@@ -194,7 +197,13 @@ impl Index {
             queue,
             thread: Some(thread),
             damaged,
+            ballast,
         })
+    }
+
+    /// Sets space aside for a disk that something else fills, as long as `keep_free` stays free.
+    pub(crate) fn take_on_ballast(&self, keep_free: u64) {
+        self.ballast.take_on(keep_free);
     }
 
     /// Whether the database turned out to be damaged since it was opened.
@@ -292,7 +301,10 @@ struct Worker {
     messages: Receiver<Message>,
     /// Work done inside the open transaction.
     waiting: Vec<AfterCommit>,
-    flag: Arc<AtomicBool>,
+    damaged: Arc<AtomicBool>,
+    /// Made when damage is met, so that the next start does not trust the database.
+    suspicion: PathBuf,
+    ballast: Ballast,
 }
 
 impl Worker {
@@ -371,20 +383,43 @@ impl Worker {
             return;
         }
         let failure = self.connection.execute_batch("commit").err().map(|error| {
-            if is_damage(&error) {
-                self.flag.store(true, Ordering::Relaxed);
-            }
-            tracing::warn!(%error, "the index cannot commit");
-            if !self.connection.is_autocommit() {
-                // Fails only when SQLite has rolled back by itself.
-                let _ = self.connection.execute_batch("rollback");
-            }
+            self.failed(&error);
             error.to_string()
         });
         for after in self.waiting.drain(..) {
             after(failure.clone());
         }
+        if self.damaged.load(Ordering::Relaxed) && !self.suspicion.exists() {
+            // Where even that fails, the next start meets the damage as this one did.
+            let _ = std::fs::File::create(&self.suspicion);
+        }
     }
+
+    fn failed(&self, error: &rusqlite::Error) {
+        tracing::warn!(%error, "the index cannot commit");
+        if is_damage(error) {
+            self.damaged.store(true, Ordering::Relaxed);
+        }
+        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) && self.ballast.drop() {
+            tracing::warn!("gave up the space set aside, so that recordings can be deleted");
+        }
+        if !self.connection.is_autocommit() {
+            // Fails only when SQLite has rolled back by itself.
+            let _ = self.connection.execute_batch("rollback");
+        }
+    }
+}
+
+/// A file beside the database, with its name and a suffix.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Exists when the database was found damaged while it was used.
+pub(super) fn suspicion(path: &Path) -> PathBuf {
+    beside(path, ".damaged")
 }
 
 fn remaining(at: Instant) -> Duration {

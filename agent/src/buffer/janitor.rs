@@ -98,6 +98,9 @@ impl Janitor {
             (usage, totals) = look(inner)?;
         }
         self.forget(inner, now, &totals);
+        inner
+            .index
+            .take_on_ballast(inner.config.limits.reserve_bytes);
         publish(inner, &usage, &totals, &rates, now);
         Ok(())
     }

@@ -6,6 +6,7 @@
 //! [`recovery`] settles what a power cut leaves between the two. How files are written belongs to
 //! [`crate::recorder`]; what is sent when belongs to the uplink. See `design/storage.md`.
 
+mod ballast;
 mod files;
 pub(crate) mod gaps;
 mod growing;

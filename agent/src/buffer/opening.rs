@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, RwLock};
@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use super::growing::Growing;
 use super::index::segments::{self, Unfinished};
-use super::index::{Index, IndexError, ledger, state};
+use super::index::{Index, IndexError, beside, ledger, state, suspicion};
 use super::janitor::Janitor;
 use super::recovery::{self, Recovered, RecoveryReport};
 use super::{Buffer, BufferConfig, BufferError, Inner, Reconciliation, Sign, reconcile};
@@ -126,7 +126,7 @@ fn in_directory(path: &Path) -> impl FnOnce(io::Error) -> BufferError + use<> {
 
 /// Two agents on one index would each delete what the other records.
 fn lock(config: &BufferConfig) -> Result<File, BufferError> {
-    let path = with_suffix(&config.index, ".lock");
+    let path = beside(&config.index, ".lock");
     let file = File::create(&path).map_err(in_directory(&path))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
@@ -137,16 +137,10 @@ fn lock(config: &BufferConfig) -> Result<File, BufferError> {
     }
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
 /// Opens the index; a damaged one is moved aside for whoever wants to look into it, and a new one
 /// begun. True when that was so.
 fn open_index(path: &Path, now: WallTime) -> Result<(Index, bool), BufferError> {
-    let suspicion = with_suffix(path, ".damaged");
+    let suspicion = suspicion(path);
     let damage = match Index::open(path, now) {
         Ok(index) => match check(&index, path, &suspicion) {
             Ok(()) => {
@@ -163,8 +157,8 @@ fn open_index(path: &Path, now: WallTime) -> Result<(Index, bool), BufferError> 
     };
     tracing::error!(error = %damage, "the index is damaged; it is made again from the recordings");
     for suffix in ["", "-wal", "-shm"] {
-        let from = with_suffix(path, suffix);
-        let to = with_suffix(path, &format!(".damaged-{}{suffix}", now.as_millis()));
+        let from = beside(path, suffix);
+        let to = beside(path, &format!(".damaged-{}{suffix}", now.as_millis()));
         match std::fs::rename(&from, &to) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(in_directory(&from)(error));

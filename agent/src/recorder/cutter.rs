@@ -49,6 +49,10 @@ impl Piece {
             .map_or(WallTime::MIN, |first| first.wall)
     }
 
+    pub(super) fn begins_with_sync(&self) -> bool {
+        self.samples.first().is_some_and(|first| first.sample.sync)
+    }
+
     pub(super) fn duration(&self) -> Ticks90k {
         self.samples
             .iter()

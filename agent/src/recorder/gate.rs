@@ -8,6 +8,10 @@ use shared::wire::control::RecordingMode;
 
 use super::RecorderSettings;
 
+/// An event may be told so long after it began and still get its whole pre-roll: detectors look at
+/// pictures that are a moment old.
+const TOLD_LATE: Duration = Duration::from_secs(5);
+
 /// Something happened in view of the camera. An input for detectors and camera inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trigger {
@@ -21,11 +25,11 @@ pub struct Trigger {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     Record,
-    /// Not wanted now for this reason; the last `pre_roll`, back to a sync sample, is held in case
-    /// it becomes wanted.
+    /// Not wanted now for this reason; the last `held`, back to a sync sample, is kept in case it
+    /// becomes wanted.
     Hold {
         reason: Reason,
-        pre_roll: Duration,
+        held: Duration,
     },
     /// Nothing is held either.
     Off,
@@ -34,15 +38,15 @@ pub(super) enum Wish {
 #[derive(Debug)]
 pub(super) struct Gate {
     settings: RecorderSettings,
-    /// End of the latest event; an event is over after its post-roll.
-    event_until: Option<WallTime>,
+    /// The latest event; it is over after its post-roll.
+    event: Option<Trigger>,
 }
 
 impl Gate {
     pub(super) const fn new(settings: RecorderSettings) -> Self {
         Self {
             settings,
-            event_until: None,
+            event: None,
         }
     }
 
@@ -56,7 +60,25 @@ impl Gate {
 
     pub(super) fn trigger(&mut self, trigger: Trigger) {
         let until = trigger.until.max(trigger.from);
-        self.event_until = self.event_until.max(Some(until));
+        self.event = Some(match self.event {
+            // One event with the last, as far as recording goes.
+            Some(last) if trigger.from < last.until + self.settings.post_roll => Trigger {
+                from: last.from.min(trigger.from),
+                until: last.until.max(until),
+            },
+            _ => Trigger {
+                from: trigger.from,
+                until,
+            },
+        });
+    }
+
+    /// From when on what is held is wanted, once it is: `now`, or before the event.
+    pub(super) fn wanted_from(&self, now: WallTime) -> WallTime {
+        match (self.settings.mode, self.event) {
+            (RecordingMode::Event, Some(event)) => event.from - self.settings.pre_roll,
+            _ => now,
+        }
     }
 
     pub(super) fn wish(&self, at: WallTime) -> Wish {
@@ -66,20 +88,20 @@ impl Gate {
             // The GOP at hand is kept, so that recording can begin at once.
             RecordingMode::Scheduled => Wish::Hold {
                 reason: Reason::OutsideSchedule,
-                pre_roll: Duration::ZERO,
+                held: Duration::ZERO,
             },
             RecordingMode::Event if self.in_event(at) => Wish::Record,
             RecordingMode::Event => Wish::Hold {
                 reason: Reason::NoEvent,
-                pre_roll: self.settings.pre_roll,
+                held: self.settings.pre_roll + TOLD_LATE,
             },
             RecordingMode::Off => Wish::Off,
         }
     }
 
     fn in_event(&self, at: WallTime) -> bool {
-        self.event_until
-            .is_some_and(|until| at < until + self.settings.post_roll)
+        self.event
+            .is_some_and(|event| at < event.until + self.settings.post_roll)
     }
 }
 
@@ -108,7 +130,7 @@ mod tests {
         let mut gate = Gate::new(settings(RecordingMode::Event));
         let hold = Wish::Hold {
             reason: Reason::NoEvent,
-            pre_roll: Duration::from_secs(5),
+            held: Duration::from_secs(10),
         };
         assert_eq!(gate.wish(at(100)), hold);
         gate.trigger(Trigger {
@@ -127,6 +149,12 @@ mod tests {
         });
         assert_eq!(gate.wish(at(120)), Wish::Record);
         assert_eq!(gate.wish(at(121)), hold);
+        assert_eq!(gate.wanted_from(at(121)), at(95));
+        gate.trigger(Trigger {
+            from: at(200),
+            until: at(200),
+        });
+        assert_eq!(gate.wanted_from(at(201)), at(195));
     }
 
     #[test]

@@ -231,10 +231,10 @@ impl Intake {
             .is_none_or(|run| run.ended || run.facts.is_none());
         match self.gate.wish(now) {
             Wish::Record if silent => {
-                self.record_held();
+                self.record_held(now);
                 self.explain_outage(now);
             }
-            Wish::Hold { reason, pre_roll } if silent => self.say(now, reason, None, pre_roll),
+            Wish::Hold { reason, held } if silent => self.say(now, reason, None, held),
             Wish::Off => self.switch_off(now),
             Wish::Record | Wish::Hold { .. } => {}
         }
@@ -302,15 +302,15 @@ impl Intake {
         let wall = run.decoded_at(&sample, wall);
         match self.gate.wish(wall) {
             Wish::Record => {
-                self.record_held();
+                self.record_held(wall);
                 if self.may_continue_with(&sample, wall, room) {
                     self.record(sample, wall, false);
                 }
             }
-            Wish::Hold { reason, pre_roll } => {
+            Wish::Hold { reason, held } => {
                 self.stop_recording(Some(wall));
-                self.say(wall, reason, None, pre_roll);
-                self.held.push_video(sample, wall, pre_roll);
+                self.say(wall, reason, None, held);
+                self.held.push_video(sample, wall, held);
             }
             Wish::Off => self.switch_off(wall),
         }
@@ -330,9 +330,14 @@ impl Intake {
         if run.cutter.is_some() && run.waiting_since.is_none() {
             return true;
         }
+        if !room {
+            // Waiting for the disk is not waiting for a sync sample.
+            run.waiting_since = Some(wall);
+            return false;
+        }
         let since = *run.waiting_since.get_or_insert(wall);
         let waited = wall.saturating_duration_since(since);
-        let ready = room && (sample.sync || waited >= WAIT_FOR_SYNC);
+        let ready = sample.sync || waited >= WAIT_FOR_SYNC;
         if ready {
             run.waiting_since = None;
         }
@@ -341,10 +346,11 @@ impl Intake {
 
     /// Records what is held, if anything; it reaches back before the moment when recording was
     /// wanted.
-    fn record_held(&mut self) {
+    fn record_held(&mut self, now: WallTime) {
         if self.current.as_ref().is_none_or(|run| run.cutter.is_some()) {
             return;
         }
+        self.held.drop_gops_before(self.gate.wanted_from(now));
         let held = self.held.take();
         if held.is_empty() {
             return;

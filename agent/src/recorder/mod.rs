@@ -12,7 +12,7 @@ mod disk;
 mod gate;
 mod intake;
 mod pre_roll;
-mod storage;
+pub mod storage;
 mod task;
 mod writer;
 

@@ -116,7 +116,7 @@ impl PreRoll {
     }
 
     /// Drops from the front up to the last sync sample at or before `horizon`.
-    fn drop_gops_before(&mut self, horizon: WallTime) {
+    pub(super) fn drop_gops_before(&mut self, horizon: WallTime) {
         let reached = self
             .syncs
             .iter()

@@ -1,5 +1,6 @@
 //! The edge to the filesystem: the few calls that writing segments needs, behind traits so that
-//! tests can make each of them fail.
+//! tests can make each of them fail. Every method blocks, and fails as the system call behind it
+//! does.
 
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
@@ -16,14 +17,14 @@ const MAX_SLICES: usize = 1_024;
 
 /// Sizes of a filesystem, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Space {
-    pub(crate) total: u64,
+pub struct Space {
+    pub total: u64,
     /// What an ordinary user may still write.
-    pub(crate) free: u64,
+    pub free: u64,
 }
 
 /// The filesystem of one storage directory.
-pub(crate) trait Storage: Debug + Send + Sync {
+pub trait Storage: Debug + Send + Sync {
     /// Makes a new file and the directories above it.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn SegmentFile>>;
     fn remove(&self, path: &Path) -> io::Result<()>;
@@ -35,7 +36,7 @@ pub(crate) trait Storage: Debug + Send + Sync {
 }
 
 /// A segment file being written.
-pub(crate) trait SegmentFile: Debug + Send + Sync {
+pub trait SegmentFile: Debug + Send + Sync {
     /// Sets blocks aside without changing the file's size.
     fn reserve(&self, offset: u64, bytes: u64) -> io::Result<()>;
     /// Writes some of the slices, from their beginning; returns how many bytes.
@@ -59,13 +60,15 @@ pub(super) fn reason_of(error: &io::Error) -> Reason {
 
 /// A directory of the local filesystem.
 #[derive(Debug)]
-pub(crate) struct Directory {
+pub struct Directory {
     path: PathBuf,
     handle: File,
 }
 
 impl Directory {
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    /// # Errors
+    /// The directory is not there or may not be read.
+    pub fn open(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
             handle: File::open(path)?,

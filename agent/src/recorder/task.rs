@@ -91,11 +91,15 @@ async fn register(assignment: &Assignment, cancel: &CancellationToken) -> Option
 }
 
 fn deliver(intake: &mut Intake, lane: &Lane) {
+    let mut refused = None;
     for job in intake.jobs() {
         match job {
+            // What followed in its GOP cannot be decoded without it.
+            Job::Write(fragment) if refused.is_some() && !fragment.piece.begins_with_sync() => {}
             Job::Write(fragment) => {
                 let from = fragment.piece.wall_start();
-                if let Err(reason) = lane.write(fragment) {
+                refused = lane.write(fragment).err();
+                if let Some(reason) = refused {
                     intake.refused(from, reason);
                 }
             }

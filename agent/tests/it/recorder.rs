@@ -2,6 +2,7 @@
 
 mod crash;
 mod disks;
+mod faulty;
 mod files;
 mod modes;
 pub(crate) mod studio;

@@ -3,7 +3,7 @@
 //!
 //! Everything about a stream happens here in the order in which it was queued, so the ledger sees
 //! fragments and gaps as they followed each other. A lane whose disk fails keeps its queue and
-//! tries again; after [`GIVE_UP`] what waits becomes a gap, and from then on every picture does
+//! tries again; when its patience is over what waits becomes a gap, and from then on every picture does
 //! until a write succeeds.
 
 use std::collections::VecDeque;
@@ -30,9 +30,7 @@ use crate::buffer::gaps::Ledger;
 use crate::buffer::{Pending, Verified};
 
 /// A write that failed is tried again after this.
-const RETRY: Duration = Duration::from_millis(500);
-/// Fragments wait so long for a disk that fails.
-const GIVE_UP: Duration = Duration::from_secs(15);
+const RETRY: Duration = Duration::from_millis(200);
 
 /// What a lane needs from the thread it lives on.
 pub(super) struct Bench<'a> {
@@ -41,6 +39,8 @@ pub(super) struct Bench<'a> {
     pub(super) clock: &'a dyn Clock,
     /// Set while no more may be written than what is queued already, and why.
     pub(super) refusal: Option<Refusal>,
+    /// How long fragments wait for a disk that fails.
+    pub(super) patience: Duration,
     /// Number of the sync round that will cover what is written now.
     pub(super) next_round: u64,
 }
@@ -56,6 +56,8 @@ struct Ending {
     /// A sync failed since it was written: what the disk really holds has to be read again.
     suspect: bool,
     step: Step,
+    /// That it is not in the index yet has been logged.
+    logged: bool,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,8 @@ enum Step {
 #[derive(Debug)]
 struct Trouble {
     reason: Reason,
+    /// As the disk said it.
+    detail: String,
     since: Instant,
     retry_at: Instant,
 }
@@ -94,6 +98,7 @@ pub(super) struct LaneState {
     /// What the round under way makes durable.
     round_until: Option<WallTime>,
     closing: bool,
+    settled: bool,
 }
 
 impl LaneState {
@@ -120,10 +125,14 @@ impl LaneState {
             written_in: 0,
             round_until: None,
             closing: false,
+            settled: false,
         }
     }
 
     pub(super) fn push(&mut self, job: Job) {
+        if !matches!(job, Job::Write(_)) {
+            self.shared.queued_facts.fetch_sub(1, Ordering::Relaxed);
+        }
         self.queue.push_back(job);
     }
 
@@ -169,7 +178,7 @@ impl LaneState {
         if self
             .trouble
             .as_ref()
-            .is_some_and(|trouble| trouble.since.elapsed() >= GIVE_UP)
+            .is_some_and(|trouble| trouble.since.elapsed() >= bench.patience)
         {
             self.give_up(bench);
         }
@@ -207,6 +216,8 @@ impl LaneState {
 
     fn try_write(&mut self, fragment: &Fragment, bench: &Bench<'_>) -> Result<(), WriteError> {
         if let Some(refusal) = &bench.refusal {
+            // Only what is closed can be deleted to make room, also where that is this very segment.
+            self.end_segment(bench);
             return Err(WriteError::Disk {
                 path: bench.buffer.segments_directory().to_owned(),
                 source: refusal.error(),
@@ -275,6 +286,7 @@ impl LaneState {
             round: bench.next_round,
             suspect: false,
             step: Step::Syncing,
+            logged: false,
         });
         self.publish();
     }
@@ -298,16 +310,15 @@ impl LaneState {
             bench.buffer.request_space();
         }
         let now = Instant::now();
-        let trouble = self.trouble.get_or_insert_with(|| {
+        if self.trouble.is_none() {
             tracing::warn!(camera.id = %self.camera, path, %error, "recording waits for the disk");
-            Trouble {
-                reason,
-                since: now,
-                retry_at: now,
-            }
+        }
+        self.trouble = Some(Trouble {
+            reason,
+            detail: error.to_string(),
+            since: self.trouble.as_ref().map_or(now, |trouble| trouble.since),
+            retry_at: now + RETRY,
         });
-        trouble.reason = reason;
-        trouble.retry_at = now + RETRY;
         self.shared.set_fault(Some(reason));
     }
 
@@ -324,21 +335,21 @@ impl LaneState {
 
     /// The disk has failed for too long, or the agent stops: what waits is missing.
     pub(super) fn give_up(&mut self, bench: &Bench<'_>) {
-        let Some(reason) = self.trouble() else { return };
+        let Some(Trouble { reason, detail, .. }) = &self.trouble else {
+            return;
+        };
+        let (reason, detail) = (*reason, detail.clone());
         for job in std::mem::take(&mut self.queue) {
             match job {
                 Job::Write(fragment) => {
                     self.shared.taken(fragment.bytes());
-                    let from = fragment.piece.wall_start();
-                    self.missing(
-                        Missing {
-                            from,
-                            reason,
-                            detail: None,
-                            hold: Duration::ZERO,
-                        },
-                        bench,
-                    );
+                    let lost = Missing {
+                        from: fragment.piece.wall_start(),
+                        reason,
+                        detail: Some(detail.clone()),
+                        hold: Duration::ZERO,
+                    };
+                    self.missing(lost, bench);
                 }
                 Job::EndSegment => self.end_segment(bench),
                 Job::Missing(missing) => self.missing(missing, bench),
@@ -432,7 +443,10 @@ impl LaneState {
     pub(super) fn tick(&mut self, bench: &Bench<'_>) {
         if self.queue.is_empty() {
             let entry = self.ledger.tick(bench.clock.wall());
-            self.entries.extend(entry, bench.buffer);
+            if entry.is_some() {
+                self.entries.extend(entry, bench.buffer);
+                self.publish();
+            }
         }
         self.poll(bench);
     }
@@ -454,7 +468,9 @@ impl LaneState {
                 None => {}
                 Some(Ok(())) => settled.push(ending.id),
                 Some(Err(error)) => {
-                    tracing::warn!(segment.id = %ending.id, %error, "a segment is not in the index yet");
+                    if !std::mem::replace(&mut ending.logged, true) {
+                        tracing::warn!(segment.id = %ending.id, %error, "a segment is not in the index yet");
+                    }
                     ending.step = Step::Stuck;
                 }
             }
@@ -468,13 +484,17 @@ impl LaneState {
         }
     }
 
-    /// Writes down how far an open gap has come.
+    /// Writes down how far an open gap has come, once everything queued is done.
     pub(super) fn settle(&mut self, bench: &Bench<'_>) {
+        if self.settled || !self.queue.is_empty() {
+            return;
+        }
+        self.settled = true;
         let entry = self.ledger.settle(bench.clock.wall());
         self.entries.extend(entry, bench.buffer);
     }
 
-    fn publish(&self) {
+    pub(super) fn publish(&self) {
         let missing = self.ledger.missing_because();
         let open = self
             .writer

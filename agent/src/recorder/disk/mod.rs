@@ -36,7 +36,9 @@ const TICK: Duration = Duration::from_millis(250);
 /// Facts (not media) that may wait for the disk; what is dropped beyond is explained by the fact
 /// before it.
 const FACTS: usize = 4_096;
-/// A shutdown gives up on a disk that does not answer after this.
+/// A shutdown waits so long for a disk that fails to take what is queued,
+const LAST_CHANCE: Duration = Duration::from_secs(3);
+/// and so long for one that does not answer.
 const SHUTDOWN: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub struct DiskConfig {
     pub stream_bytes: u64,
     /// Of media, that all streams together may have waiting.
     pub total_bytes: u64,
+    /// Fragments wait so long for a disk that fails; then they are given up, and the ledger says why.
+    pub patience: Duration,
 }
 
 impl Default for DiskConfig {
@@ -56,6 +60,7 @@ impl Default for DiskConfig {
             sync_interval: Duration::from_millis(400),
             stream_bytes: 16 << 20,
             total_bytes: 256 << 20,
+            patience: Duration::from_secs(15),
         }
     }
 }
@@ -138,7 +143,10 @@ impl Disk {
     }
 
     /// As [`Disk::start`], on a storage of the caller's.
-    pub(crate) fn start_on(
+    ///
+    /// # Errors
+    /// There are no more threads.
+    pub fn start_on(
         storage: Arc<dyn Storage>,
         buffer: &Buffer,
         config: DiskConfig,
@@ -165,6 +173,7 @@ impl Disk {
             rounds,
             lanes: BTreeMap::new(),
             refusal: None,
+            unseen_bytes: 0,
             round: 1,
             syncing: None,
             synced_at: Instant::now(),
@@ -300,6 +309,8 @@ struct Thread {
     rounds: Sender<Round>,
     lanes: BTreeMap<u64, LaneState>,
     refusal: Option<Refusal>,
+    /// Bytes taken since free space was looked at.
+    unseen_bytes: u64,
     /// Number of the round that will cover what is written now.
     round: u64,
     /// Number of the round that is under way.
@@ -359,15 +370,18 @@ impl Thread {
     fn handle(&mut self, message: Message) {
         match message {
             Message::Open(id, lane) => {
+                lane.publish();
                 self.lanes.insert(id, *lane);
             }
-            Message::Job(id, job) => self.with_lane(id, |lane, bench| {
-                if !matches!(job, Job::Write(_)) {
-                    lane.shared.queued_facts.fetch_sub(1, Ordering::Relaxed);
+            Message::Job(id, job) => {
+                if let Job::Write(fragment) = &job {
+                    self.count(fragment.bytes());
                 }
-                lane.push(job);
-                lane.work(bench);
-            }),
+                self.with_lane(id, |lane, bench| {
+                    lane.push(job);
+                    lane.work(bench);
+                });
+            }
             Message::Close(id) => self.with_lane(id, |lane, bench| {
                 lane.close();
                 lane.work(bench);
@@ -383,6 +397,7 @@ impl Thread {
             buffer: &self.buffer,
             clock: &*self.clock,
             refusal: self.refusal,
+            patience: self.config.patience,
             next_round: self.round,
         };
         if let Some(lane) = self.lanes.get_mut(&id) {
@@ -397,8 +412,17 @@ impl Thread {
         }
     }
 
+    /// The faster the disk fills, the more often its free space is looked at.
+    fn count(&mut self, bytes: u64) {
+        self.unseen_bytes += bytes;
+        if self.unseen_bytes > self.buffer.limits().reserve_bytes / 16 {
+            self.look_at_space();
+        }
+    }
+
     /// What free space the settings demand is not used up; retention is asked to make more.
     fn look_at_space(&mut self) {
+        self.unseen_bytes = 0;
         let reserve_bytes = self.buffer.limits().reserve_bytes;
         self.refusal = match self.storage.space() {
             Ok(space) if space.free < reserve_bytes => Some(Refusal::Full {
@@ -441,23 +465,23 @@ impl Thread {
     }
 
     fn shut_down(&mut self) {
-        let deadline = Instant::now() + SHUTDOWN;
-        self.for_each_lane(|lane, bench| {
-            lane.close();
-            lane.work(bench);
-            lane.give_up(bench);
-            lane.settle(bench);
-        });
-        while !self.lanes.is_empty() && Instant::now() < deadline {
+        let began = Instant::now();
+        self.for_each_lane(|lane, _| lane.close());
+        while !self.lanes.is_empty() && began.elapsed() < SHUTDOWN {
             if self.syncing.is_none() {
                 self.begin_round();
             }
-            let wait = Duration::from_millis(20);
-            if let Ok(message) = self.messages.recv_timeout(wait) {
+            if let Ok(message) = self.messages.recv_timeout(Duration::from_millis(20)) {
                 self.handle(message);
             }
+            self.look_at_space();
+            let hopeless = began.elapsed() > LAST_CHANCE;
             self.for_each_lane(|lane, bench| {
                 lane.work(bench);
+                if hopeless {
+                    lane.give_up(bench);
+                }
+                lane.settle(bench);
                 lane.poll(bench);
             });
             self.lanes.retain(|_, lane| !lane.is_done());

@@ -148,7 +148,10 @@ async fn an_open_segment_is_told_as_it_grows_and_can_be_read_within_its_fragment
     let mut studio = Studio::start(&site);
     studio.begin_run();
     studio.film(5);
-    studio.written().await;
+    // The fifth GOP is complete when the sixth begins.
+    studio
+        .written_until(START + Duration::from_millis(1_600))
+        .await;
     let open = studio.buffer.growing();
     assert_eq!(open.len(), 1);
     let id = open[0].head.id;

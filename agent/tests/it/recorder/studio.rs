@@ -109,6 +109,8 @@ impl Site {
     }
 
     pub(crate) fn open(&self) -> (Buffer, RecoveryReport) {
+        // The log of a test that fails is shown with it. Another test may have been first.
+        let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
         Buffer::open(self.config(), clock, self.sign()).unwrap()
     }
@@ -183,6 +185,16 @@ impl Studio {
     pub(crate) fn on(site: &Site, buffer: Buffer, settings: RecorderSettings) -> Self {
         let clock: Arc<dyn Clock> = Arc::clone(&site.clock) as _;
         let disk = Disk::start(&buffer, disk_config(), Arc::clone(&clock)).unwrap();
+        Self::with_disk(site, buffer, disk, settings)
+    }
+
+    pub(crate) fn with_disk(
+        site: &Site,
+        buffer: Buffer,
+        disk: Disk,
+        settings: RecorderSettings,
+    ) -> Self {
+        let clock: Arc<dyn Clock> = Arc::clone(&site.clock) as _;
         let fanout = Fanout::new();
         let (settings, settings_receiver) = watch::channel(settings);
         let (triggers, trigger_receiver) = mpsc::channel(8);
@@ -295,6 +307,11 @@ impl Studio {
             reason,
             detail: None,
         });
+    }
+
+    /// Media time of the next picture.
+    pub(crate) fn position(&self) -> Ticks90k {
+        self.position
     }
 
     /// End of the newest picture.
