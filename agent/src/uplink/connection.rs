@@ -4,6 +4,7 @@
 //! The only importer of quinn in the agent. What is said on a stream is decided by the modules
 //! beside this one.
 
+mod congestion;
 mod dial;
 mod socket;
 mod stream;

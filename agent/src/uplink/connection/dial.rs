@@ -10,6 +10,7 @@ use std::time::Duration;
 use quinn::crypto::rustls::QuicClientConfig;
 use shared::wire::{CloseCode, SERVER_NAME};
 
+use super::congestion::TolerantConfig;
 use super::socket::{self, Ear};
 use super::tls::{self, Anchor, Credentials, Refusal};
 use super::tunnel;
@@ -309,11 +310,7 @@ fn transport(route: Route) -> quinn::TransportConfig {
         .max_concurrent_uni_streams(quinn::VarInt::from_u32(0))
         .datagram_receive_buffer_size(None);
     match route {
-        // Site uplinks are radio and satellite more often than fibre: loss says little there, and
-        // a controller that takes it for congestion is slower by orders of magnitude.
-        Route::Udp => {
-            config.congestion_controller_factory(Arc::new(quinn::congestion::BbrConfig::default()))
-        }
+        Route::Udp => config.congestion_controller_factory(Arc::new(TolerantConfig)),
         // TCP below retransmits and slows down by itself.
         Route::Tcp => config.mtu_discovery_config(None),
     };
