@@ -1,5 +1,6 @@
 //! One fetch: bytes of a segment that is still at the edge, passed on as they come.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use quinn::{ReadError, RecvStream};
 use shared::id::SegmentId;
 use shared::wire::segment::{FetchAnswer, FetchRequest};
 use shared::wire::{CloseCode, StreamHeader};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::agent_session::Session;
@@ -18,39 +20,35 @@ use crate::services::edge_source::{EdgeBytes, EdgeError};
 
 /// How long a fetch may wait for its turn, for a stream, for its answer, and for more bytes.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Bytes passed on at once.
-const PIECE: usize = 256 * 1024;
+/// Pieces, of a packet each, taken from QUIC at once.
+const PIECES: usize = 64;
 
 impl Session {
     /// # Errors
     /// The agent did not answer with the bytes that were asked for.
     pub(super) async fn fetch(
-        self: &std::sync::Arc<Self>,
+        &self,
         segment: SegmentId,
         range: Range<u64>,
     ) -> Result<EdgeBytes, EdgeError> {
-        let session = self.clone();
-        // Held by the stream for as long as it runs.
         let turn = timeout(PATIENCE, self.fetches.clone().acquire_owned())
             .await
             .map_err(|_| EdgeError::Overloaded)?
             .map_err(|_| EdgeError::Offline)?;
-        let receive = timeout(PATIENCE, session.ask(segment, &range))
+        let receive = timeout(PATIENCE, self.ask(segment, &range))
             .await
             .map_err(|_| EdgeError::TimedOut)??;
-        let left = range.end.saturating_sub(range.start);
-        let pieces = stream::try_unfold((receive, left), |(mut receive, left)| async move {
-            let Some(piece) = next_piece(&mut receive, left).await? else {
-                return Ok(None);
-            };
-            let left = left.saturating_sub(piece.len() as u64);
-            Ok(Some((piece, (receive, left))))
+        let transfer = Transfer {
+            receive,
+            left: range.end.saturating_sub(range.start),
+            arrived: VecDeque::new(),
+            _turn: turn,
+        };
+        let pieces = stream::try_unfold(transfer, |mut transfer| async move {
+            let piece = transfer.next().await?;
+            Ok(piece.map(|piece| (piece, transfer)))
         });
-        let held = pieces.map(move |piece| {
-            let _ = &turn;
-            piece
-        });
-        Ok(held.boxed())
+        Ok(pieces.boxed())
     }
 
     /// Sends the request and reads the answer that precedes the bytes.
@@ -92,20 +90,46 @@ impl Session {
     }
 }
 
-/// `None` when all `left` bytes have come.
-async fn next_piece(receive: &mut RecvStream, left: u64) -> Result<Option<Bytes>, EdgeError> {
-    let most = PIECE.min(usize::try_from(left).unwrap_or(PIECE));
-    if most == 0 {
-        let _ = receive.stop(code(CloseCode::Done));
-        return Ok(None);
+/// The bytes behind an answer, as they come.
+struct Transfer {
+    receive: RecvStream,
+    /// Bytes not passed on yet.
+    left: u64,
+    arrived: VecDeque<Bytes>,
+    /// Held for as long as the transfer runs.
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Transfer {
+    /// `None` when all bytes have been passed on.
+    async fn next(&mut self) -> Result<Option<Bytes>, EdgeError> {
+        if self.left == 0 {
+            let _ = self.receive.stop(code(CloseCode::Done));
+            return Ok(None);
+        }
+        if self.arrived.is_empty() {
+            self.arrive().await?;
+        }
+        let mut piece = self.arrived.pop_front().unwrap_or_default();
+        // More than was offered is not asked for.
+        piece.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+        self.left = self.left.saturating_sub(piece.len() as u64);
+        Ok(Some(piece))
     }
-    match timeout(PATIENCE, receive.read_chunk(most, true)).await {
-        Ok(Ok(Some(chunk))) => Ok(Some(chunk.bytes)),
-        Ok(Ok(None)) => Err(EdgeError::Corrupt {
-            message: format!("{left} bytes are missing at the end"),
-        }),
-        Ok(Err(error)) => Err(read_failed(&error)),
-        Err(_) => Err(EdgeError::TimedOut),
+
+    async fn arrive(&mut self) -> Result<(), EdgeError> {
+        let mut pieces = [const { Bytes::new() }; PIECES];
+        match timeout(PATIENCE, self.receive.read_chunks(&mut pieces)).await {
+            Ok(Ok(Some(count))) => {
+                self.arrived.extend(pieces.into_iter().take(count));
+                Ok(())
+            }
+            Ok(Ok(None)) => Err(EdgeError::Corrupt {
+                message: format!("{} bytes are missing at the end", self.left),
+            }),
+            Ok(Err(error)) => Err(read_failed(&error)),
+            Err(_) => Err(EdgeError::TimedOut),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use quinn::{RecvStream, SendStream};
 use shared::wire::CloseCode;
 use shared::wire::segment::{UploadAnswer, UploadOffer, UploadResult};
@@ -15,8 +16,8 @@ use crate::metrics::Meters;
 use crate::services::agents::AgentGrant;
 use crate::services::ingest::{Offered, UploadSink, Written};
 
-/// Bytes handed over at once.
-const PIECE: usize = 256 * 1024;
+/// Pieces, of a packet each, taken from QUIC at once.
+const PIECES: usize = 64;
 /// How long an upload may bring nothing. Agents hold uploads back for what is more urgent, so this
 /// is generous.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -64,13 +65,16 @@ async fn take(
     mut sink: UploadSink,
     meters: &Meters,
 ) -> Option<UploadResult> {
+    let mut pieces = [const { Bytes::new() }; PIECES];
     loop {
-        match timeout(PATIENCE, receive.read_chunk(PIECE, true)).await {
-            Ok(Ok(Some(chunk))) => {
-                meters.received(chunk.bytes.len());
-                if sink.write(chunk.bytes).await == Written::Stop {
-                    let _ = receive.stop(code(CloseCode::Done));
-                    return Some(sink.finish().await);
+        match timeout(PATIENCE, receive.read_chunks(&mut pieces)).await {
+            Ok(Ok(Some(count))) => {
+                for piece in pieces.iter_mut().take(count).map(std::mem::take) {
+                    meters.received(piece.len());
+                    if sink.write(piece).await == Written::Stop {
+                        let _ = receive.stop(code(CloseCode::Done));
+                        return Some(sink.finish().await);
+                    }
                 }
             }
             Ok(Ok(None)) => return Some(sink.finish().await),
