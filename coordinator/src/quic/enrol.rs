@@ -18,6 +18,8 @@ use crate::ca::AgentRequest;
 use crate::metrics::Outcome;
 use crate::services::agents::EnrolError;
 
+/// Longest request of somebody whom we do not know.
+const MAX_REQUEST: usize = 32 * 1024;
 /// How long the agent may take to fetch the answer.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -40,7 +42,7 @@ pub(super) async fn serve(connection: Connection, _place: Place, context: Arc<Co
 
 async fn converse(connection: &Connection, context: &Context) -> Result<(), MessageError> {
     let (mut send, mut receive) = connection.accept_bi().await.map_err(quinn_read)?;
-    let request: EnrolRequest = message::read(&mut receive)
+    let request: EnrolRequest = message::read_at_most(&mut receive, MAX_REQUEST)
         .await?
         .ok_or(MessageError::Truncated)?;
     let answer = match enrol(request, context).await {

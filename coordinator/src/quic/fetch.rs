@@ -140,9 +140,11 @@ fn broken(error: &MessageError) -> EdgeError {
         MessageError::Stalled | MessageError::NotTaken | MessageError::Silent(_) => {
             EdgeError::TimedOut
         }
-        MessageError::Truncated | MessageError::Codec(_) => EdgeError::Failed {
-            message: error.to_string(),
-        },
+        MessageError::Truncated | MessageError::Codec(_) | MessageError::TooLong { .. } => {
+            EdgeError::Failed {
+                message: error.to_string(),
+            }
+        }
     }
 }
 

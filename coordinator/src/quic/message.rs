@@ -7,8 +7,8 @@ use bytes::BytesMut;
 use quinn::{ReadError, RecvStream, SendStream, WriteError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shared::wire::CloseCode;
 use shared::wire::codec::{self, CodecError, LENGTH_BYTES};
+use shared::wire::{CloseCode, MAX_MESSAGE_BYTES};
 use tokio::time::timeout;
 
 /// How long a message that has begun may stop for, and how long a peer may take no bytes of ours.
@@ -24,6 +24,8 @@ pub(super) enum MessageError {
     Truncated,
     #[error(transparent)]
     Codec(#[from] CodecError),
+    #[error("a message of {length} bytes is longer than the {limit} allowed here")]
+    TooLong { length: usize, limit: usize },
     #[error("the peer stopped in the middle of a message for {} s", PATIENCE.as_secs())]
     Stalled,
     #[error("the peer takes no messages for {} s", PATIENCE.as_secs())]
@@ -40,7 +42,9 @@ impl MessageError {
     /// What to close the connection with; `None` when the stream or the connection is over anyway.
     pub(super) const fn close_code(&self) -> Option<CloseCode> {
         match self {
-            Self::Truncated | Self::Codec(_) => Some(CloseCode::ProtocolError),
+            Self::Truncated | Self::Codec(_) | Self::TooLong { .. } => {
+                Some(CloseCode::ProtocolError)
+            }
             Self::Stalled | Self::NotTaken => Some(CloseCode::Overloaded),
             Self::Silent(_) => Some(CloseCode::Done),
             Self::Read(_) | Self::Write(_) => None,
@@ -52,6 +56,14 @@ impl MessageError {
 pub(super) async fn read<T: DeserializeOwned>(
     stream: &mut RecvStream,
 ) -> Result<Option<T>, MessageError> {
+    read_at_most(stream, MAX_MESSAGE_BYTES).await
+}
+
+/// The same for peers who may say less.
+pub(super) async fn read_at_most<T: DeserializeOwned>(
+    stream: &mut RecvStream,
+    limit: usize,
+) -> Result<Option<T>, MessageError> {
     let mut prefix = [0; LENGTH_BYTES];
     let Some(first) = stream.read(&mut prefix).await? else {
         return Ok(None);
@@ -59,6 +71,9 @@ pub(super) async fn read<T: DeserializeOwned>(
     let rest = prefix.get_mut(first..).unwrap_or_default();
     fill(stream, rest).await?;
     let length = codec::body_length(prefix)?;
+    if length > limit {
+        return Err(MessageError::TooLong { length, limit });
+    }
     let mut body = BytesMut::with_capacity(length.min(FIRST_BYTES));
     while body.len() < length {
         let missing = length - body.len();

@@ -70,6 +70,25 @@ async fn without_a_certificate_one_may_enrol_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_stranger_may_not_say_much() {
+    let world = World::start().await;
+    let authority = authority_of(&world);
+    for bytes in [
+        100_000_u32.to_be_bytes().to_vec(),
+        u32::MAX.to_be_bytes().to_vec(),
+        [&8_u32.to_be_bytes()[..], b"not json"].concat(),
+    ] {
+        let connection = dial(&endpoint(), world.agents, &authority, ALPN_ENROL, None)
+            .await
+            .unwrap();
+        let (mut send, _receive) = connection.open_bi().await.unwrap();
+        send.write_chunk(Bytes::from(bytes)).await.unwrap();
+        assert_eq!(ended(&connection).await, Some(CloseCode::ProtocolError));
+    }
+    serves_others(&world).await;
+}
+
+#[tokio::test]
 async fn a_certificate_of_another_authority_is_no_certificate() {
     let world = World::start().await;
     let mut peer = Peer::enrolled(&world, "Depot").await;
