@@ -20,6 +20,7 @@ export function camera({ health, ...parts }: CameraParts = {}): Camera {
     agency: 'METRO',
     streams: ['main', 'sub'],
     since: '2026-11-20T06:00:00.000Z',
+    listed: true,
     settings: {},
     ...parts,
     health: {

@@ -249,8 +249,8 @@ export interface paths {
     }
     /**
      * Bytes of a segment
-     * @description The address is in the playlist, signed for five minutes. Ranges as in RFC 9110 section 14, one
-     *     at a time.
+     * @description The address is in the playlist and works by itself for five minutes; after that it works for
+     *     whoever prepared the playback. Ranges as in RFC 9110 section 14, one at a time.
      */
     get: operations['get_segment']
     put?: never
@@ -349,7 +349,8 @@ export interface paths {
     }
     /**
      * Metrics
-     * @description OpenMetrics text. Answered only to the addresses that `http.metrics_from` allows.
+     * @description OpenMetrics text. Answered only to the addresses that `http.metrics_from` names, and never
+     *     through a proxy.
      */
     get: operations['metrics']
     put?: never
@@ -462,6 +463,8 @@ export interface components {
       health: components['schemas']['Health']
       /** Format: uuid */
       id: string
+      /** @description Whether its agent still lists it; recordings of a camera that was taken away stay. */
+      listed: boolean
       /**
        * @description As operators see it: the name given at the centre, else the installer's.
        * @example Gate 3
@@ -531,6 +534,7 @@ export interface components {
       | 'agent_failed'
       | 'agent_offline'
       | 'overloaded'
+      | 'nothing_yet'
       | 'unavailable'
       | 'agent_timeout'
     /** @description The body of every answer that is not a success. */
@@ -600,6 +604,11 @@ export interface components {
     }
     /** @description Who is signed in, and what they may do. */
     Me: {
+      /**
+       * @description Code of the agency whose cameras an operator sees.
+       * @example METRO
+       */
+      agency?: string | null
       /** @example Administrator */
       display_name: string
       /** @example admin */
@@ -698,6 +707,8 @@ export interface components {
         health: components['schemas']['Health']
         /** Format: uuid */
         id: string
+        /** @description Whether its agent still lists it; recordings of a camera that was taken away stay. */
+        listed: boolean
         /**
          * @description As operators see it: the name given at the centre, else the installer's.
          * @example Gate 3
@@ -844,8 +855,8 @@ export interface components {
      */
     RecordingMode: 'continuous' | 'scheduled' | 'event' | 'off'
     /**
-     * @description Lengths in seconds; `recorded`, `missing`, `not_yet_reported` and `unexplained` add up to the
-     *     stretch.
+     * @description Lengths in seconds; `recorded`, `missing`, `policy`, `not_yet_reported` and `unexplained` add up
+     *     to the spans.
      */
     Seconds: {
       /**
@@ -1073,6 +1084,15 @@ export interface components {
         'application/json': components['schemas']['ErrorBody']
       }
     }
+    /** @description `overloaded`: The system is busy; try again in a moment. `nothing_yet`: This camera has not recorded anything lately. */
+    overloaded_or_nothing_yet: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
     /** @description `payload_too_large`: The request is too large. */
     payload_too_large: {
       headers: {
@@ -1178,6 +1198,7 @@ export interface operations {
       }
       400: components['responses']['invalid_request']
       401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden']
       422: components['responses']['invalid_value']
       500: components['responses']['internal']
     }
@@ -1532,12 +1553,13 @@ export interface operations {
       401: components['responses']['unauthenticated']
       404: components['responses']['not_found']
       500: components['responses']['internal']
+      503: components['responses']['overloaded_or_nothing_yet']
     }
   }
   get_segment: {
     parameters: {
       query: {
-        /** @description Until when the address works, in seconds since 1970. */
+        /** @description Until when the address works by itself, in seconds since 1970. */
         expires: number
         /** @description HMAC-SHA-256 over playback, segment and expiry, base64url. */
         signature: string
