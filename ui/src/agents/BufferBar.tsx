@@ -33,6 +33,12 @@ export function BufferBar({ buffer, now }: Props) {
         <li data-share="unsent">
           <Text id="agents.buffer.unsent" values={{ size: format.bytes(buffer.unsent_bytes) }} />
         </li>
+        <li data-share="other">
+          <Text
+            id="agents.buffer.other"
+            values={{ size: format.bytes(shares.other * buffer.total_bytes) }}
+          />
+        </li>
         <li data-share="free">
           <Text
             id="agents.buffer.free"

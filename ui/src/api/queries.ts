@@ -20,6 +20,8 @@ export const sessionQuery = queryOptions({
       throw error
     }),
   staleTime: 60_000,
+  // Until it is known who asks, nothing else is asked for; so keep asking.
+  refetchInterval: ({ state }) => (state.data === undefined ? 3_000 : false),
 })
 
 export const sitesQuery = queryOptions({

@@ -6,16 +6,22 @@ import { Text } from '@/i18n/Text'
 import { useFormat, useLanguage } from '@/i18n/use-text'
 import { paths } from '@/paths'
 import { CoverageStrip } from '@/timeline/CoverageStrip'
+import type { StripWindow } from '@/timeline/strip-window'
 import styles from './CameraTable.module.css'
 import { HealthTag } from './HealthTag'
 import { seen } from './health'
 import { PictureAge } from './PictureAge'
 import { healthSentence } from './sentences'
 
-type Props = Readonly<{ cameras: Heard<readonly Camera[]>; labelledBy: string }>
+type Props = Readonly<{
+  cameras: Heard<readonly Camera[]>
+  /** How far back the strips look. */
+  window: StripWindow
+  labelledBy: string
+}>
 
 /** The cameras of a site, one line each. */
-export function CameraTable({ cameras, labelledBy }: Props) {
+export function CameraTable({ cameras, window, labelledBy }: Props) {
   return (
     <div className={styles.frame}>
       <table className={styles.table} aria-labelledby={labelledBy}>
@@ -31,7 +37,7 @@ export function CameraTable({ cameras, labelledBy }: Props) {
               <Text id="cameras.column.lastPicture" />
             </th>
             <th scope="col" className={styles.strip}>
-              <Text id="cameras.column.lastDay" />
+              <Text id={window.label} />
             </th>
             <th scope="col" className={styles.recorded}>
               <Text id="cameras.column.recordedUntil" />
@@ -43,7 +49,7 @@ export function CameraTable({ cameras, labelledBy }: Props) {
         </thead>
         <tbody>
           {cameras.value.map((camera) => (
-            <CameraRow key={camera.id} camera={keepTime(cameras, camera)} />
+            <CameraRow key={camera.id} camera={keepTime(cameras, camera)} window={window} />
           ))}
         </tbody>
       </table>
@@ -51,9 +57,9 @@ export function CameraTable({ cameras, labelledBy }: Props) {
   )
 }
 
-type RowProps = Readonly<{ camera: Heard<Camera> }>
+type RowProps = Readonly<{ camera: Heard<Camera>; window: StripWindow }>
 
-function CameraRow({ camera: heard }: RowProps) {
+function CameraRow({ camera: heard, window }: RowProps) {
   const camera = heard.value
   const state = seen(heard, useNow())
   const format = useFormat()
@@ -76,7 +82,7 @@ function CameraRow({ camera: heard }: RowProps) {
         <PictureAge seen={state} />
       </td>
       <td>
-        <CoverageStrip cameraId={camera.id} />
+        <CoverageStrip cameraId={camera.id} window={window} />
       </td>
       <td className={styles.numbers}>
         {health.recorded_until && format.time(Date.parse(health.recorded_until))}

@@ -10,6 +10,7 @@ import { paths } from '@/paths'
 import { IconButton } from '@/ui/Button'
 import { classNames } from '@/ui/class-names'
 import { Icon } from '@/ui/Icon'
+import { Notice } from '@/ui/Notice'
 import { UNHEARD_AFTER } from '@/cameras/health'
 import { Brand } from './Brand'
 import { PreferenceButtons } from './PreferenceButtons'
@@ -17,7 +18,7 @@ import styles from './SignedInLayout.module.css'
 
 /** The frame around everything that needs somebody signed in. */
 export function SignedInLayout() {
-  const { data: me, isPending } = useQuery(sessionQuery)
+  const { data: me, errorUpdateCount } = useQuery(sessionQuery)
   const location = useLocation()
   const text = useText()
   if (me === null) {
@@ -25,8 +26,13 @@ export function SignedInLayout() {
       <Navigate to={paths.signIn()} replace state={{ from: location.pathname + location.search }} />
     )
   }
-  // Nothing is asked for before it is known who asks.
-  if (isPending) return null
+  if (me === undefined) {
+    return errorUpdateCount > 0 ? (
+      <main className={styles.silence}>
+        <Notice tone="bad">{text('errors.unreachable')}</Notice>
+      </main>
+    ) : null
+  }
   return (
     <div className={styles.layout}>
       <a className={styles.skip} href="#content">
@@ -52,7 +58,7 @@ export function SignedInLayout() {
         </nav>
         <LinkState />
         <PreferenceButtons />
-        {me && <Person name={me.display_name} />}
+        <Person name={me.display_name} />
       </header>
       <main id="content" className={styles.content} tabIndex={-1}>
         <Outlet />

@@ -26,7 +26,7 @@ import {
 import { DayNavigation } from '@/timeline/DayNavigation'
 import { Legend } from '@/timeline/Legend'
 import { LossList } from '@/timeline/LossList'
-import { centredOn, following, zoomed } from '@/timeline/scale'
+import { centredOn, firstView, following, zoomed } from '@/timeline/scale'
 import { Timeline } from '@/timeline/Timeline'
 import { IconButton } from '@/ui/Button'
 import styles from './PlaybackPanel.module.css'
@@ -60,7 +60,7 @@ export function PlaybackPanel({ camera, facts }: Props) {
   const bounds = dayRange(day, format.zone)
   const { data: timeline } = useQuery(timelineQuery(id, bounds, day === today ? 5_000 : 60_000))
   const coverage = timeline ? until(readTimeline(timeline), now) : []
-  const [view, setView] = useView(bounds, position)
+  const [view, setView] = useView(bounds, firstView(bounds, knownOf(coverage)), position)
 
   useEffect(() => {
     if (at === undefined) driver?.goLive()
@@ -169,6 +169,12 @@ function footageAfter(coverage: Coverage, bounds: TimeRange, from: number): numb
   return unknown ? from : nextFootage(coverage, from)
 }
 
+/** From the first to the last instant that something is known of. */
+function knownOf(coverage: Coverage): TimeRange | undefined {
+  const [first, last] = [coverage[0], coverage.at(-1)]
+  return first && last ? { from: first.from, to: last.to } : undefined
+}
+
 type ChosenView = Readonly<{
   /** Begin of the day it was chosen for. */
   day: number
@@ -178,17 +184,18 @@ type ChosenView = Readonly<{
 }>
 
 /**
- * The stretch in view: the whole day until someone looks closer. A view that shows the picture's
+ * The stretch in view: `first` until someone looks elsewhere. A view that shows the picture's
  * place follows it; one that was moved elsewhere stays there.
  */
 function useView(
   bounds: TimeRange,
+  first: TimeRange,
   position: number | undefined,
 ): [TimeRange, (view: TimeRange) => void] {
   const [chosen, setChosen] = useState<ChosenView>()
   const shows = (view: TimeRange) => position !== undefined && contains(view, position)
   const choose = (view: TimeRange) => setChosen({ day: bounds.from, view, follows: shows(view) })
-  if (chosen?.day !== bounds.from) return [bounds, choose]
+  if (chosen?.day !== bounds.from) return [first, choose]
   const { view, follows } = chosen
   if (!follows && shows(view)) setChosen({ ...chosen, follows: true })
   const next = follows && position !== undefined ? following(view, position, bounds) : view

@@ -17,6 +17,7 @@ import { useTitle } from '@/hooks/use-title'
 import { Text } from '@/i18n/Text'
 import { useFormat, useLanguage, useText } from '@/i18n/use-text'
 import { paths } from '@/paths'
+import { stripWindow, type StripWindow } from '@/timeline/strip-window'
 import { EmptyState } from '@/ui/EmptyState'
 import { Notice } from '@/ui/Notice'
 import styles from './SitesPage.module.css'
@@ -44,6 +45,8 @@ export function SitesPage() {
       },
       { replace: true },
     )
+  const oldest = Math.min(...(cameras?.value ?? []).map((camera) => Date.parse(camera.since)))
+  const window = stripWindow(oldest, now.wall)
   const sites = cameras ? bySite(cameras, { words, group }, now, format.compare) : []
   return (
     <div className={styles.page}>
@@ -77,6 +80,7 @@ export function SitesPage() {
             key={site.id}
             site={site}
             cameras={keepTime(cameras, site.cameras)}
+            window={window}
             agents={
               agents &&
               keepTime(
@@ -93,10 +97,11 @@ export function SitesPage() {
 type PanelProps = Readonly<{
   site: SiteGroup
   cameras: Heard<readonly Camera[]>
+  window: StripWindow
   agents: Heard<readonly Agent[]> | undefined
 }>
 
-function SitePanel({ site, cameras, agents }: PanelProps) {
+function SitePanel({ site, cameras, window, agents }: PanelProps) {
   const id = useId()
   const now = useNow()
   return (
@@ -119,7 +124,7 @@ function SitePanel({ site, cameras, agents }: PanelProps) {
             ))}
         </ul>
       </header>
-      <CameraTable cameras={cameras} labelledBy={id} />
+      <CameraTable cameras={cameras} window={window} labelledBy={id} />
     </section>
   )
 }

@@ -1,3 +1,4 @@
+import type { ReactNode } from 'react'
 import type { Format } from '@/i18n/format'
 import { useText } from '@/i18n/use-text'
 import { classNames } from '@/ui/class-names'
@@ -16,10 +17,13 @@ type Props = Readonly<{
   /** Whether the present is on the screen, and moving. */
   isLive: boolean
   onCommand: (command: PlayerCommand) => void
+  /** Beside the clock: what is to be known of the picture. */
+  notes: ReactNode
 }>
 
 /** Buttons under the picture. They stay left to right in both languages, as on every player. */
-export function PlayerControls({ driver, playback, format, muted, isLive, onCommand }: Props) {
+export function PlayerControls(props: Props) {
+  const { driver, playback, format, muted, isLive, onCommand, notes } = props
   const text = useText()
   const noPicture =
     playback.state.is === 'idle' || playback.state.is === 'failed'
@@ -58,7 +62,12 @@ export function PlayerControls({ driver, playback, format, muted, isLive, onComm
         />
         <Skip seconds={10} disabledReason={noPicture} onCommand={onCommand} />
       </div>
-      <PictureClock driver={driver} format={format} />
+      <div className={styles.middle}>
+        <PictureClock driver={driver} format={format} />
+        <span className={styles.notes} dir="auto">
+          {notes}
+        </span>
+      </div>
       <div className={styles.group}>
         <Rate playback={playback} format={format} driver={driver} />
         <button

@@ -91,20 +91,6 @@ export function RecordedVideo(props: Props) {
           onKeyDown={onKeyDown}
           onClick={() => driver?.toggle()}
         />
-        <div className={styles.badges}>
-          {isLive && (
-            <span className={styles.badge} data-tone="live">
-              <Icon name="dot" size={12} />
-              {text('player.liveBehind', { duration: format.age(behind) })}
-            </span>
-          )}
-          {fromSite && (
-            <span className={styles.badge} data-tone="edge">
-              <Icon name="site" size={12} />
-              {text('player.fromSite')}
-            </span>
-          )}
-        </div>
         <JumpNotice key={playback.jump?.to} jump={playback.jump} format={format} />
         <PlayerNotice
           playback={playback}
@@ -121,6 +107,22 @@ export function RecordedVideo(props: Props) {
         muted={muted}
         isLive={isLive}
         onCommand={obey}
+        notes={
+          <>
+            {isLive && (
+              <span className={styles.badge} data-tone="live">
+                <Icon name="dot" size={12} />
+                {text('player.liveBehind', { duration: format.age(behind) })}
+              </span>
+            )}
+            {fromSite && (
+              <span className={styles.badge} data-tone="edge">
+                <Icon name="site" size={12} />
+                {text('player.fromSite')}
+              </span>
+            )}
+          </>
+        }
       />
       {children}
     </div>

@@ -3,29 +3,33 @@ import { timelineQuery } from '@/api/queries'
 import { useSeenOnce } from '@/hooks/use-seen-once'
 import { useNow } from '@/hooks/use-now'
 import { useFormat, useText } from '@/i18n/use-text'
-import { DAY, MINUTE } from '@/time/range'
 import styles from './CoverageStrip.module.css'
 import { lengthsOf, piecesOf, readTimeline } from './coverage'
 import { TIMELINE_DIRECTION } from './direction'
 import { LanePieces } from './LanePieces'
+import type { StripWindow } from './strip-window'
 
-type Props = Readonly<{ cameraId: string }>
+type Props = Readonly<{ cameraId: string; window: StripWindow }>
 
+const REFRESH = 30_000
 /** Units across the strip: a pixel or less each, so that short losses are still seen. */
 const WIDTH = 240
-const STEP = 5 * MINUTE
+/** The strip moves on in steps, so that the question stays the same for a while. */
+const STEPS = 240
 
-/** The last 24 hours of a camera at a glance. Asked for when it first comes into view. */
-export function CoverageStrip({ cameraId }: Props) {
+/** The latest stretch of a camera at a glance. Asked for when it first comes into view. */
+export function CoverageStrip({ cameraId, window }: Props) {
   const [ref, seen] = useSeenOnce()
   const text = useText()
   const format = useFormat()
-  const until = Math.ceil(useNow().wall / STEP) * STEP
-  const range = { from: until - DAY, to: until }
-  const timeline = useQuery({ ...timelineQuery(cameraId, range, 60_000), enabled: seen })
+  const step = window.length / STEPS
+  const until = Math.ceil(useNow().wall / step) * step
+  const range = { from: until - window.length, to: until }
+  const timeline = useQuery({ ...timelineQuery(cameraId, range, REFRESH), enabled: seen })
   const coverage = timeline.data ? readTimeline(timeline.data) : []
   const { centre, edge, lost, unexplained } = lengthsOf(coverage, range)
   const label = text('timeline.strip', {
+    window: text(window.label),
     recorded: format.duration(centre + edge),
     missing: format.duration(lost + unexplained),
   })

@@ -146,9 +146,9 @@ export function Timeline(props: Props) {
           <svg className={styles.pieces} width={width} height={LANE_HEIGHT} aria-hidden="true">
             <LanePieces pieces={piecesOf(coverage, scale)} height={LANE_HEIGHT} />
           </svg>
-          <Mark scale={scale} at={latest} className={styles.now} />
-          <Mark scale={scale} at={hovered} className={styles.hovered} />
-          <Mark scale={scale} at={cursor} className={styles.playhead} />
+          <Mark scale={scale} at={latest} kind="now" />
+          <Mark scale={scale} at={hovered} kind="hovered" />
+          <Mark scale={scale} at={cursor} kind="playhead" />
         </div>
         {hovered !== undefined && (
           <StretchCard
@@ -167,14 +167,14 @@ export function Timeline(props: Props) {
 type MarkProps = Readonly<{
   scale: Scale
   at: number | undefined
-  className: string | undefined
+  kind: 'now' | 'hovered' | 'playhead'
 }>
 
 /** A vertical line at an instant, when it is in view. */
-function Mark({ scale, at, className }: MarkProps) {
+function Mark({ scale, at, kind }: MarkProps) {
   if (at === undefined || at < scale.range.from || at > scale.range.to) return null
   // Picture coordinates: the lane does not turn with the page.
-  return <span className={className} style={{ left: offsetOf(scale, at) }} />
+  return <span className={styles[kind]} data-mark={kind} style={{ left: offsetOf(scale, at) }} />
 }
 
 type PanProps = Readonly<{

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { DAY, HOUR, MINUTE, SECOND } from '@/time/range'
 import {
   centredOn,
+  firstView,
   following,
   keyStep,
   offsetOf,
@@ -114,5 +115,30 @@ describe('keyStep', () => {
     [MINUTE, SECOND],
   ])('in a view of %d ms is %d ms', (length, step) => {
     expect(keyStep({ from: 0, to: length })).toBe(step)
+  })
+})
+
+describe('the first view', () => {
+  it.each([
+    ['nothing known', undefined, day],
+    ['a day known', day, day],
+    ['three hours known', { from: 9 * HOUR, to: 12 * HOUR }, day],
+    [
+      'half a minute known',
+      { from: 9 * HOUR, to: 9 * HOUR + 30 * SECOND },
+      { from: 9 * HOUR, to: 9 * HOUR + 10 * MINUTE },
+    ],
+    [
+      'twenty minutes known',
+      { from: 9 * HOUR, to: 9 * HOUR + 20 * MINUTE },
+      { from: 9 * HOUR, to: 10 * HOUR },
+    ],
+    [
+      'known only since just before midnight',
+      { from: DAY - MINUTE, to: DAY },
+      { from: DAY - 10 * MINUTE, to: DAY },
+    ],
+  ])('with %s', (_, known, view) => {
+    expect(firstView(day, known)).toEqual(view)
   })
 })

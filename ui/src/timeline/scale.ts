@@ -65,6 +65,18 @@ export function following(view: TimeRange, at: number, bounds: TimeRange): TimeR
   return moved.from === view.from ? view : moved
 }
 
+/** A day of which less than this part is known is first shown from where it becomes known. */
+const LITTLE = 1 / 12
+const SHORTEST_FIRST_VIEW = 10 * MINUTE
+
+/** What to show of a day before anyone has said: all of it, or what is known while that is little. */
+export function firstView(bounds: TimeRange, known: TimeRange | undefined): TimeRange {
+  if (!known || durationOf(known) > durationOf(bounds) * LITTLE) return bounds
+  const young = durationOf(known) < SHORTEST_FIRST_VIEW * 0.8
+  const wanted = young ? SHORTEST_FIRST_VIEW : Math.ceil(durationOf(known) / HOUR) * HOUR
+  return moveInside({ from: known.from, to: known.from + wanted }, bounds)
+}
+
 const STEPS = [
   SECOND,
   2 * SECOND,
