@@ -262,3 +262,113 @@ fn details(change: &CameraChange) -> Value {
         "retention_hours": change.retention_hours,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::id::BootId;
+    use shared::testing::SegmentBuilder;
+    use shared::wire::control::{CameraInfo, Hello, RecordingMode};
+
+    use super::super::testing::{NOW, World, until};
+    use super::*;
+
+    fn off() -> CameraChange {
+        CameraChange {
+            recording: Some(RecordingMode::Off),
+            ..CameraChange::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn settings_wait_for_an_agent_that_is_away() {
+        let world = World::new().await;
+        let agent = world.agent().await;
+        let built = SegmentBuilder::new(NOW).build();
+        world.report(&agent, &[&built]).await;
+        let actor = world.administrator().await;
+        let grant = world.grant(&actor, &built, Deed::ConfigureCamera).await;
+        let view = world.services.cameras.change(&grant, off()).await.unwrap();
+        assert_eq!(view.camera.settings.recording, Some(RecordingMode::Off));
+        assert_eq!(view.health.state, health::HealthState::Offline);
+        assert!(world.edges.commands().is_empty());
+        let hello = Hello {
+            protocol_min: 1,
+            protocol_max: 1,
+            agent: agent.id(),
+            boot: BootId::new(NOW),
+            version: "0.1.0".into(),
+            host: "x".into(),
+            now: NOW,
+            cameras: vec![CameraInfo {
+                id: built.meta.head.camera,
+                name: "gate".into(),
+                streams: vec![StreamKind::Main],
+                recording: true,
+                since: NOW,
+            }],
+        };
+        let ingest = &world.services.ingest;
+        let command = ingest.hello(&agent, &hello).await.unwrap().unwrap();
+        assert!(matches!(
+            command.action,
+            Action::Configure { revision: 1, .. }
+        ));
+        // Not answered yet: told again under the same id.
+        let again = ingest.hello(&agent, &hello).await.unwrap().unwrap();
+        assert_eq!(again, command);
+        let done = CommandOutcome::Done { report: None };
+        ingest
+            .command_result(&agent, command.id, done)
+            .await
+            .unwrap();
+        assert_eq!(ingest.hello(&agent, &hello).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn an_agent_that_is_there_is_told_at_once() {
+        let world = World::new().await;
+        let agent = world.agent().await;
+        let built = SegmentBuilder::new(NOW).build();
+        world.report(&agent, &[&built]).await;
+        world.edges.connect(agent.id());
+        let actor = world.administrator().await;
+        let grant = world.grant(&actor, &built, Deed::ConfigureCamera).await;
+        world.services.cameras.change(&grant, off()).await.unwrap();
+        let store = &world.services.cameras.store;
+        until("the agent is told", || world.edges.commands().len() == 1).await;
+        let answered =
+            async { while store.pending_command(agent.id()).await.unwrap().is_some() {} };
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(30), answered).await;
+        assert!(waited.is_ok(), "the outcome was not noted");
+        let nobody = CameraChange {
+            agency: Some("NOBODY".parse().unwrap()),
+            ..CameraChange::default()
+        };
+        let refused = world
+            .services
+            .cameras
+            .change(&grant, nobody)
+            .await
+            .unwrap_err();
+        assert!(refused.to_string().contains("NOBODY"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn orders_reach_the_agent_or_say_why_not() {
+        let world = World::new().await;
+        let agent = world.agent().await;
+        let built = SegmentBuilder::new(NOW).build();
+        world.report(&agent, &[&built]).await;
+        let actor = world.administrator().await;
+        let cameras = &world.services.cameras;
+        let restart = world.grant(&actor, &built, Deed::RestartCamera).await;
+        let offline = cameras.restart(&restart).await.unwrap_err();
+        assert!(matches!(offline, CameraError::Edge(EdgeError::Offline)));
+        world.edges.connect(agent.id());
+        cameras.restart(&restart).await.unwrap();
+        let probe = world.grant(&actor, &built, Deed::ProbeCamera).await;
+        let report = cameras.probe(&probe, StreamKind::Main).await.unwrap();
+        assert_eq!(report["codec"], "h264");
+        assert_eq!(world.edges.commands().len(), 2);
+    }
+}

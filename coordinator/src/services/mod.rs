@@ -17,6 +17,8 @@ pub mod ingest;
 mod instance;
 pub mod playback;
 pub mod storage;
+#[cfg(test)]
+mod testing;
 pub mod timeline;
 pub mod users;
 

@@ -172,3 +172,236 @@ impl Totals {
         totals
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::id::LedgerId;
+    use shared::testing::{Segment as Built, SegmentBuilder};
+    use shared::timeline::LedgerEntry;
+    use shared::wire::segment::{RecordBody, Report, Watermark};
+
+    use super::super::access::Actor;
+    use super::super::agents::AgentGrant;
+    use super::super::testing::{NOW, World};
+    use super::*;
+
+    struct Stage {
+        world: World,
+        agent: AgentGrant,
+        actor: Actor,
+        segments: Vec<Built>,
+    }
+
+    impl Stage {
+        /// Three segments of two seconds in a row.
+        async fn new() -> Self {
+            let world = World::new().await;
+            let (agent, actor) = (world.agent().await, world.administrator().await);
+            let first = SegmentBuilder::new(NOW);
+            let segments: Vec<_> = std::iter::successors(Some(first), |last| Some(last.next()))
+                .take(3)
+                .map(|builder| builder.build())
+                .collect();
+            let all: Vec<_> = segments.iter().collect();
+            world.report(&agent, &all).await;
+            Self {
+                world,
+                agent,
+                actor,
+                segments,
+            }
+        }
+
+        async fn timeline(&self, seconds: i64) -> Timeline {
+            let grant = self
+                .world
+                .grant(&self.actor, &self.segments[0], Deed::ViewCamera)
+                .await;
+            let range = range(0, seconds);
+            let timeline = self
+                .world
+                .services
+                .timeline
+                .timeline(&grant, StreamKind::Main, range);
+            timeline.await.unwrap()
+        }
+
+        async fn reported_until(&self, seconds: i64) {
+            let report = Report {
+                records: Vec::new(),
+                growing: Vec::new(),
+                watermarks: vec![Watermark {
+                    camera: self.segments[0].meta.head.camera,
+                    stream: StreamKind::Main,
+                    reported_until: range(0, seconds).end(),
+                }],
+            };
+            let ingest = &self.world.services.ingest;
+            ingest.report(&self.agent, report).await.unwrap();
+        }
+
+        fn gap(&self, from: i64, to: i64, reason: Reason) -> RecordBody {
+            RecordBody::Gap(LedgerEntry {
+                id: LedgerId::new(NOW),
+                camera: self.segments[0].meta.head.camera,
+                stream: StreamKind::Main,
+                range: range(from, to),
+                reason,
+                detail: None,
+            })
+        }
+
+        fn evicted(&self, segment: usize) -> RecordBody {
+            RecordBody::Evicted {
+                segment: self.segments[segment].meta.head.id,
+                at: NOW,
+            }
+        }
+    }
+
+    fn range(from: i64, to: i64) -> TimeRange {
+        let at = |seconds: i64| NOW.offset_micros(seconds * 1_000_000);
+        TimeRange::new(at(from), at(to)).unwrap()
+    }
+
+    const fn recorded(place: Place) -> State {
+        State::Recorded { place }
+    }
+
+    const fn missing(reason: Reason) -> State {
+        State::Missing {
+            reason,
+            cause: reason.cause(),
+        }
+    }
+
+    fn states(timeline: &Timeline) -> Vec<(i64, State)> {
+        let end = |span: &Span| span.range.end().micros_since(NOW) / 1_000_000;
+        timeline
+            .spans
+            .iter()
+            .map(|span| (end(span), span.state))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn the_answer_stands_while_the_site_is_offline() {
+        let stage = Stage::new().await;
+        stage.world.upload(&stage.agent, &stage.segments[0]).await;
+        let gap = stage.gap(6, 9, Reason::CameraStalled);
+        stage.world.report_records(&stage.agent, vec![gap]).await;
+        let before = stage.timeline(12).await;
+        assert_eq!(before.reported_until, None);
+        assert!(!before.complete);
+        stage.reported_until(10).await;
+        let timeline = stage.timeline(12).await;
+        assert_eq!(
+            states(&timeline),
+            [
+                (2, recorded(Place::Both)),
+                (6, recorded(Place::Edge)),
+                (9, missing(Reason::CameraStalled)),
+                (10, State::Unexplained),
+                (12, State::NotYetReported),
+            ]
+        );
+        let seconds = Duration::from_secs;
+        assert_eq!(
+            timeline.totals,
+            Totals {
+                recorded: seconds(6),
+                edge_only: seconds(4),
+                missing: seconds(3),
+                policy: Duration::ZERO,
+                not_yet_reported: seconds(2),
+                unexplained: seconds(1),
+            }
+        );
+        assert!(!timeline.complete);
+        assert!(stage.timeline(9).await.complete);
+    }
+
+    #[tokio::test]
+    async fn what_the_site_deleted_is_not_gone_while_the_centre_has_it() {
+        let stage = Stage::new().await;
+        stage.world.upload(&stage.agent, &stage.segments[1]).await;
+        let expired = stage.gap(0, 6, Reason::ExpiredByAge);
+        let records = vec![
+            expired,
+            stage.evicted(0),
+            stage.evicted(1),
+            stage.evicted(2),
+        ];
+        stage.world.report_records(&stage.agent, records).await;
+        stage.reported_until(6).await;
+        let timeline = stage.timeline(6).await;
+        assert_eq!(
+            states(&timeline),
+            [
+                (2, missing(Reason::ExpiredByAge)),
+                (4, recorded(Place::Centre)),
+                (6, missing(Reason::ExpiredByAge)),
+            ]
+        );
+        assert_eq!(timeline.totals.policy, Duration::from_secs(4));
+    }
+
+    #[tokio::test]
+    async fn what_the_centre_lost_is_said() {
+        let stage = Stage::new().await;
+        let built = &stage.segments[1];
+        stage.world.upload(&stage.agent, built).await;
+        let records = vec![stage.evicted(1), stage.gap(2, 4, Reason::ExpiredBySpace)];
+        stage.world.report_records(&stage.agent, records).await;
+        let segment = stage
+            .world
+            .services
+            .timeline
+            .store
+            .segment(built.meta.head.id)
+            .await;
+        let path = segment.unwrap().unwrap().object.unwrap();
+        std::fs::remove_file(stage.world.object_file(&path)).unwrap();
+        stage.world.services.storage.reconcile().await.unwrap();
+        stage.reported_until(6).await;
+        let states = states(&stage.timeline(6).await);
+        assert_eq!(states[1].0, 4);
+        let State::Missing { reason, .. } = states[1].1 else {
+            panic!("{states:?}");
+        };
+        assert!(matches!(
+            reason,
+            Reason::FileDamaged | Reason::ExpiredBySpace
+        ));
+    }
+
+    #[tokio::test]
+    async fn footage_under_a_wrong_clock_is_footage() {
+        let stage = Stage::new().await;
+        let early = SegmentBuilder {
+            camera: stage.segments[0].meta.head.camera,
+            ..SegmentBuilder::new(NOW - Duration::from_secs(3_600))
+        };
+        let early = early.build();
+        stage.world.report(&stage.agent, &[&early]).await;
+        let grant = stage
+            .world
+            .grant(&stage.actor, &early, Deed::ViewCamera)
+            .await;
+        let whole = TimeRange::new(NOW - Duration::from_secs(4_000), NOW).unwrap();
+        let timeline = stage
+            .world
+            .services
+            .timeline
+            .timeline(&grant, StreamKind::Main, whole);
+        let timeline = timeline.await.unwrap();
+        assert_eq!(timeline.totals.recorded, Duration::from_secs(2));
+        let long = TimeRange::starting_at(NOW, MAX_RANGE + Duration::from_secs(1));
+        let refused = stage
+            .world
+            .services
+            .timeline
+            .timeline(&grant, StreamKind::Main, long);
+        assert!(matches!(refused.await.unwrap_err(), TimelineError::TooLong));
+    }
+}

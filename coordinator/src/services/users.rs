@@ -248,3 +248,87 @@ fn hash(password: &[u8]) -> Result<String, UserError> {
             message: error.to_string(),
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{PASSWORD, World};
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_administrator_is_made_once_and_can_sign_in() {
+        let world = World::new().await;
+        let users = &world.services.users;
+        let first = users.bootstrap().await.unwrap().unwrap();
+        assert!(first.password.expose_secret().len() >= 20);
+        assert!(users.bootstrap().await.unwrap().is_none());
+        let access = &world.services.access;
+        let password = first.password.clone();
+        let signed_in = access.sign_in(&first.login, password, None).await.unwrap();
+        assert_eq!(signed_in.actor.role(), Role::Administrator);
+        let grant = access.console(Deed::ManageUsers);
+        users
+            .set_password(&grant, "admin", PASSWORD.into())
+            .await
+            .unwrap();
+        assert!(
+            access.actor(&signed_in.token).await.is_err(),
+            "sessions end"
+        );
+        assert!(access.sign_in("admin", first.password, None).await.is_err());
+        assert!(access.sign_in("admin", PASSWORD.into(), None).await.is_ok());
+        let unknown = users.set_password(&grant, "nobody", PASSWORD.into()).await;
+        assert!(matches!(unknown, Err(UserError::Unknown { .. })));
+    }
+
+    #[tokio::test]
+    async fn what_makes_no_user_is_refused() {
+        let world = World::new().await;
+        let users = &world.services.users;
+        let grant = world.services.access.console(Deed::ManageUsers);
+        let good = NewUser {
+            login: "layla".to_owned(),
+            display_name: "Layla".to_owned(),
+            role: Role::Operator,
+            agency: Some("BUS".parse().unwrap()),
+            password: PASSWORD.into(),
+        };
+        users.create(&grant, good.clone()).await.unwrap();
+        let taken = users
+            .create(
+                &grant,
+                NewUser {
+                    login: "LAYLA".into(),
+                    ..good.clone()
+                },
+            )
+            .await;
+        assert!(matches!(taken, Err(UserError::Taken { .. })));
+        let short = NewUser {
+            login: "a".into(),
+            password: "short".into(),
+            ..good.clone()
+        };
+        assert!(matches!(
+            users.create(&grant, short).await,
+            Err(UserError::Password)
+        ));
+        let lost = NewUser {
+            login: "b".into(),
+            agency: None,
+            ..good.clone()
+        };
+        assert!(matches!(
+            users.create(&grant, lost).await,
+            Err(UserError::NoAgency)
+        ));
+        let nameless = NewUser {
+            login: " ".into(),
+            ..good
+        };
+        assert!(matches!(
+            users.create(&grant, nameless).await,
+            Err(UserError::Login)
+        ));
+        assert_eq!(users.list(&grant).await.unwrap().len(), 1);
+    }
+}

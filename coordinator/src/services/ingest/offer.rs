@@ -135,19 +135,16 @@ impl Ingest {
         let fragments = self.store.fragments(segment.id()).await?;
         let pieces = pieces(&segment.head, &fragments);
         match verify_stored(&*self.objects, &path, pieces.clone()).await? {
-            Stored::Right => {
-                let now = self.clock.wall();
-                let entered = self.store.mark_stored(segment.id(), root, now).await?;
-                return Ok(if entered {
-                    Offered::Have
-                } else {
-                    self.put_off(SOON_MS)
-                });
-            }
+            Stored::Right => return self.enter(segment, root).await,
             Stored::Wrong => self.objects.delete(&path).await?,
             Stored::Missing => {}
         }
         match self.resume(&path, Verifier::new(pieces)).await {
+            // Everything had come before the end of the last attempt.
+            Ok((verifier, partial)) if verifier.is_complete() => {
+                partial.commit().await?;
+                self.enter(segment, root).await
+            }
             Ok((verifier, partial)) => Ok(Offered::Want {
                 from: verifier.verified(),
                 sink: UploadSink::new(lease, root, verifier, partial),
@@ -156,6 +153,17 @@ impl Ingest {
             Err(IngestError::Objects(ObjectError::InUse { .. })) => Ok(self.put_off(SOON_MS)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Enters an object that is there and right.
+    async fn enter(&self, segment: &Segment, root: Sha256) -> Result<Offered, IngestError> {
+        let now = self.clock.wall();
+        if self.store.mark_stored(segment.id(), root, now).await? {
+            self.figures.uploads_stored.add(1);
+            return Ok(Offered::Have);
+        }
+        // Its record has changed since.
+        Ok(self.put_off(SOON_MS))
     }
 
     /// Goes on behind the last whole piece that is kept and right.
