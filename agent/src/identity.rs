@@ -7,7 +7,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rcgen::{CertificateParams, DistinguishedName, DnType};
@@ -137,8 +137,9 @@ impl Key {
 
 /// What enrolment gave: where the coordinator is, how to recognise it, and how it recognises us.
 ///
-/// Certificates are kept until they expire; [`Enrolment::expires`] is shown to the installer well
-/// before, and enrolling again replaces the certificate and keeps the key.
+/// Our coordinator issues certificates without an end and revokes them by name. Should one end all
+/// the same, [`Enrolment::expires`] is shown to the installer a month before, and enrolling again
+/// replaces the certificate and keeps the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enrolment {
     pub agent: AgentId,
@@ -251,10 +252,26 @@ fn write_private(path: &Path, content: &[u8]) -> Result<(), IdentityError> {
         .open(path)
         .and_then(|mut file| {
             file.set_permissions(Permissions::from_mode(0o600))?;
+            inherit_owner(&file, path)?;
             file.write_all(content)?;
             file.sync_all()
         })
         .map_err(file_error("write", path))
+}
+
+/// Root may enrol for the service: what it writes belongs to the directory's owner then, who has to
+/// read it.
+fn inherit_owner(file: &File, path: &Path) -> io::Result<()> {
+    let directory = fs::metadata(path.parent().unwrap_or_else(|| Path::new(".")))?;
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) == (directory.uid(), directory.gid()) {
+        return Ok(());
+    }
+    match fchown(file, Some(directory.uid()), Some(directory.gid())) {
+        // Whoever is not root keeps what is theirs.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        other => other,
+    }
 }
 
 fn restrict(path: &Path) -> Result<(), IdentityError> {
@@ -332,6 +349,18 @@ mod tests {
         assert_eq!(mode(), 0o600);
         assert_eq!(fs::read_dir(&data_dir).unwrap().count(), 1);
         assert!(!format!("{first:?}").contains(&format!("{:?}", first.pkcs8)));
+    }
+
+    /// Only root can give files away, so for other users this shows that nothing fails.
+    #[test]
+    fn what_root_writes_belongs_to_the_owner_of_the_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let given_away = std::os::unix::fs::chown(directory.path(), Some(12_345), Some(12_345));
+        write_atomically(&directory.path().join("file"), b"x").unwrap();
+        let owner = fs::metadata(directory.path().join("file")).unwrap().uid();
+        let expected = fs::metadata(directory.path()).unwrap().uid();
+        assert_eq!(owner, expected);
+        assert_eq!(given_away.is_ok(), owner == 12_345);
     }
 
     #[test]

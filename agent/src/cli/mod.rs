@@ -6,7 +6,7 @@ mod probe;
 mod run;
 mod status;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -87,9 +87,13 @@ fn say(text: impl std::fmt::Display) {
 
 fn start_logging(config: &Config) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(&config.log.filter)
-        .map_err(|error| anyhow::anyhow!("`log.filter` = \"{}\": {error}", config.log.filter))?;
+        .map_err(|error| anyhow::anyhow!("`log.filter` = \"{}\": {error}", config.log.filter))?
+        // Its messages quote addresses and descriptions of cameras, where passwords may stand; what
+        // matters of them is said by `camera` without.
+        .add_directive("retina=off".parse()?);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => builder.init(),

@@ -20,6 +20,9 @@ const STALE_US: i64 = 5_000_000;
 /// A certificate or a disk that ends sooner than this needs attention.
 const SOON_US: i64 = 30 * 24 * 3_600 * 1_000_000;
 
+/// More recordings than this wait only for a line that is too slow.
+const LONG_BACKLOG: u64 = 100;
+
 /// How much somebody should worry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -162,7 +165,11 @@ impl Report {
     ) -> Self {
         let views = site.views();
         let cameras: Vec<_> = views.into_iter().map(|view| camera(view, now)).collect();
-        let buffer = buffer_report(buffer, now);
+        let falling_behind = match uplink.state {
+            State::Connected => uplink.upload_backlog > LONG_BACKLOG,
+            _ => uplink.upload_backlog > 0,
+        };
+        let buffer = buffer_report(buffer, falling_behind, now);
         let uplink = uplink_report(uplink, now);
         let worst = cameras.iter().map(|camera| camera.health).max();
         Self {
@@ -251,10 +258,12 @@ fn camera_state(
     }
 }
 
-fn buffer_report(status: &BufferStatus, now: WallTime) -> BufferReport {
-    let soon = status
-        .deletes_unsent_at
-        .is_some_and(|at| at.micros_since(now) < SOON_US);
+fn buffer_report(status: &BufferStatus, falling_behind: bool, now: WallTime) -> BufferReport {
+    // What policy does not want uploaded may be deleted without a warning.
+    let soon = falling_behind
+        && status
+            .deletes_unsent_at
+            .is_some_and(|at| at.micros_since(now) < SOON_US);
     let (health, message) = match status.fault {
         Some(reason) => (Health::Trouble, message::reason(reason)),
         None if status.total_bytes > 0 && status.total_bytes <= status.reserve_bytes => {

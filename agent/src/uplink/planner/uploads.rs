@@ -18,7 +18,7 @@ use super::Now;
 use super::budget::{Budget, Grant};
 
 /// Recordings that ended less than this ago are fresh.
-pub const FRESH: Duration = Duration::from_secs(600);
+pub const FRESH: Duration = Duration::from_secs(300);
 
 /// One offer of so many is from the backlog while there is one.
 pub const BACKLOG_EVERY: u32 = 4;
