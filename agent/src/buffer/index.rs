@@ -484,3 +484,84 @@ fn migrate(connection: &mut Connection, found: u32, now: WallTime) -> rusqlite::
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A new database in memory.
+    pub(in crate::buffer) fn fresh() -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection
+            .pragma_update(None, "foreign_keys", true)
+            .unwrap();
+        migrate(&mut connection, 0, WallTime::from_secs(1)).unwrap();
+        connection
+    }
+
+    fn open() -> (tempfile::TempDir, Index) {
+        let directory = tempfile::tempdir().unwrap();
+        let index = Index::open(
+            &directory.path().join("index.sqlite"),
+            WallTime::from_secs(1),
+        );
+        (directory, index.unwrap())
+    }
+
+    #[test]
+    fn one_failing_write_does_not_take_others_with_it() {
+        let (_directory, index) = open();
+        let good = index.write("adding", |connection| {
+            connection.execute("update state set held_bytes = 7", [])
+        });
+        let bad = index.write("failing", |connection| {
+            connection.execute("update state set held_bytes = 8", [])?;
+            connection.execute("insert into nowhere values (1)", [])
+        });
+        assert!(matches!(
+            bad.block(),
+            Err(IndexError::Sql {
+                doing: "failing",
+                ..
+            })
+        ));
+        good.block().unwrap();
+        let bytes: i64 = index
+            .read("looking", |connection| {
+                connection.query_row("select held_bytes from state", [], |row| row.get(0))
+            })
+            .block()
+            .unwrap();
+        assert_eq!(bytes, 7);
+    }
+
+    #[test]
+    fn a_write_is_answered_when_another_connection_can_see_it() {
+        let (directory, index) = open();
+        index
+            .write("adding", |connection| {
+                connection.execute("update state set held_bytes = 7", [])
+            })
+            .block()
+            .unwrap();
+        let other = Connection::open(directory.path().join("index.sqlite")).unwrap();
+        let bytes: i64 = other
+            .query_row("select held_bytes from state", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(bytes, 7);
+    }
+
+    #[test]
+    fn what_waits_is_committed_when_the_index_is_closed() {
+        let (directory, index) = open();
+        drop(index.write("adding", |connection| {
+            connection.execute("update state set held_bytes = 7", [])
+        }));
+        drop(index);
+        let other = Connection::open(directory.path().join("index.sqlite")).unwrap();
+        let bytes: i64 = other
+            .query_row("select held_bytes from state", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(bytes, 7);
+    }
+}

@@ -35,6 +35,8 @@ const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 pub(super) enum Call {
     /// Recording has no space.
     Space,
+    /// The rules have changed.
+    Rules,
 }
 
 #[derive(Debug)]
@@ -65,7 +67,7 @@ impl Janitor {
             }
             drop(inner);
             match calls.recv_timeout(INTERVAL) {
-                Ok(Call::Space) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Call::Space | Call::Rules) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             // One round answers all calls that came meanwhile.
@@ -249,7 +251,7 @@ fn tell(eviction: &Eviction) {
     }
 }
 
-fn look(inner: &Inner) -> Result<(Usage, Totals), IndexError> {
+pub(super) fn look(inner: &Inner) -> Result<(Usage, Totals), IndexError> {
     let totals = inner
         .index
         .read("adding up recordings", segments::totals)

@@ -18,6 +18,7 @@ mod reconcile;
 mod recording;
 mod recovery;
 pub mod retention;
+mod salvage;
 mod sending;
 
 use std::collections::{HashMap, HashSet};
@@ -44,6 +45,7 @@ pub use index::ledger::StreamHistory;
 pub use index::segments::{Holding, Totals};
 pub use reconcile::Reconciliation;
 pub use recovery::RecoveryReport;
+pub use retention::Eviction;
 pub use sending::{Candidate, News, Priority, ReadError};
 
 use crate::config::Schedule;
@@ -198,6 +200,35 @@ impl Buffer {
         self.inner.reconciliation.subscribe()
     }
 
+    /// What these limits and policies would delete now, if they took the place of those in force;
+    /// nothing is changed.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub async fn dry_run(
+        &self,
+        limits: Limits,
+        policies: Policies,
+    ) -> Result<Vec<Eviction>, IndexError> {
+        let inner = Arc::clone(&self.inner);
+        let (usage, _) = tokio::task::spawn_blocking(move || janitor::look(&inner))
+            .await
+            .map_err(|_| IndexError::Closed)??;
+        let held = self
+            .inner
+            .index
+            .read("listing recordings", |connection| {
+                segments::next_to_evict(connection, usize::MAX)
+            })
+            .wait()
+            .await?;
+        let now = self.inner.clock.wall();
+        let rates = retention::Rates::default();
+        Ok(retention::plan(
+            &limits, &policies, &usage, &rates, held, now,
+        ))
+    }
+
     /// Recording has no space: retention looks at once.
     pub(crate) fn request_space(&self) {
         // Full means that it has been asked already.
@@ -236,6 +267,8 @@ impl Buffer {
             .policies
             .write()
             .unwrap_or_else(PoisonError::into_inner) = policies;
+        // What is too old by the new rules goes now.
+        let _ = self.inner.janitor.try_send(Call::Rules);
     }
 
     pub fn policies(&self) -> Policies {

@@ -8,10 +8,12 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use shared::clock::Clock;
-use shared::id::LedgerId;
+use shared::id::{LedgerId, SegmentId};
 use shared::segment::SegmentMeta;
 use shared::time::{TimeRange, WallTime};
 use shared::timeline::{LedgerEntry, Reason};
@@ -28,6 +30,8 @@ use super::{Buffer, BufferConfig, BufferError, Inner, Reconciliation, Sign, reco
 /// An index up to this size is read whole after a crash; a larger one would delay recording, and
 /// damage shows when it is used.
 const CHECKED_BYTES: u64 = 64 << 20;
+/// How long an agent that is still ending may take to let go of the index.
+const PREDECESSOR: Duration = Duration::from_secs(5);
 /// Closed segments whose files are looked at after a crash.
 const LOOKED_AT: usize = 256;
 
@@ -124,16 +128,25 @@ fn in_directory(path: &Path) -> impl FnOnce(io::Error) -> BufferError + use<> {
     move |source| BufferError::Directory { path, source }
 }
 
-/// Two agents on one index would each delete what the other records.
+/// Two agents on one index would each delete what the other records. One that is just ending is
+/// waited for.
 fn lock(config: &BufferConfig) -> Result<File, BufferError> {
     let path = beside(&config.index, ".lock");
     let file = File::create(&path).map_err(in_directory(&path))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(BufferError::InUse {
-            path: config.index.clone(),
-        }),
-        Err(error) => Err(in_directory(&path)(error.into())),
+    let began = Instant::now();
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(Errno::WOULDBLOCK) if began.elapsed() < PREDECESSOR => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(Errno::WOULDBLOCK) => {
+                return Err(BufferError::InUse {
+                    path: config.index.clone(),
+                });
+            }
+            Err(error) => return Err(in_directory(&path)(error.into())),
+        }
     }
 }
 
@@ -233,50 +246,73 @@ impl Inner {
 
     fn recover(&self, row: &Unfinished, report: &mut RecoveryReport) -> Result<(), BufferError> {
         let path = self.config.segments.join(&row.path);
-        match recovery::recover_file(&path, &self.sign) {
-            Ok(Recovered::Closed {
-                meta,
-                cut_bytes,
-                lost,
-            }) => {
-                report.recovered += 1;
-                report.cut_bytes += cut_bytes;
-                self.close_recovered(*meta, &path, lost)?;
-            }
-            Ok(Recovered::Nothing { bytes }) => {
-                report.discarded += 1;
-                report.cut_bytes += bytes;
-                self.discard(row.id, &path)?;
-            }
+        let known = serde_json::from_str(&row.head).ok();
+        let found = match recovery::recover_file(&path, known, &self.sign) {
+            Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 report.discarded += 1;
                 self.discard(row.id, &path)?;
+                return Ok(());
             }
             // Left as it is: the disk may answer at the next start.
             Err(error) => {
                 tracing::error!(path = %path.display(), camera.id = %row.camera, stream = ?row.stream, %error, "cannot read a recording");
+                return Ok(());
             }
+        };
+        report.cut_bytes += found.cut_bytes;
+        report.recovered += u32::from(found.kept.is_some());
+        report.discarded += u32::from(found.kept.is_none());
+        report.salvaged += u32::from(found.salvaged.is_some());
+        self.settle(row.id, &path, found)?;
+        Ok(())
+    }
+
+    /// Rows and entries for what was found in a file.
+    pub(super) fn settle(
+        &self,
+        id: SegmentId,
+        path: &Path,
+        found: Recovered,
+    ) -> Result<(), IndexError> {
+        match found.kept {
+            Some(meta) => self.close_recovered(meta, path)?,
+            None => self.discard(id, path)?,
+        }
+        if let Some((path, meta)) = found.salvaged {
+            self.close_recovered(meta, &path)?;
+        }
+        for (range, reason) in found.lost {
+            self.note_lost(id, range, reason)?;
         }
         Ok(())
     }
 
-    pub(super) fn close_recovered(
-        &self,
-        meta: SegmentMeta,
-        path: &Path,
-        lost: Option<(TimeRange, Reason)>,
-    ) -> Result<(), IndexError> {
+    fn close_recovered(&self, meta: SegmentMeta, path: &Path) -> Result<(), IndexError> {
         let relative = self.relative(path);
-        let now = self.started;
-        let lost = lost.and_then(|(range, reason)| Some((recovery::before(range, now)?, reason)));
+        let (reason, now) = (self.previous_ending.reason, self.started);
         self.index
             .write_now("closing a recovered segment", move |connection| {
-                segments::close(connection, &meta, &relative)?;
                 let (camera, stream) = (meta.head.camera, meta.head.stream);
                 if let Some(range) = meta.wall_range() {
                     ledger::register_stream(connection, camera, stream, range.start())?;
+                    ledger::bridge(connection, camera, stream, range.start(), reason, now)?;
                 }
-                let Some((range, reason)) = lost else {
+                segments::close(connection, &meta, &relative)
+            })
+            .block()
+    }
+
+    /// Part of a segment was there and is not whole. The entry must not reach into what is recorded
+    /// from now on.
+    fn note_lost(&self, id: SegmentId, range: TimeRange, reason: Reason) -> Result<(), IndexError> {
+        let now = self.started;
+        let Some(range) = recovery::before(range, now) else {
+            return Ok(());
+        };
+        self.index
+            .write_now("noting what was lost", move |connection| {
+                let Some((camera, stream)) = segments::stream_of_segment(connection, id)? else {
                     return Ok(());
                 };
                 let entry = LedgerEntry {
@@ -285,7 +321,7 @@ impl Inner {
                     stream,
                     range,
                     reason,
-                    detail: Some(format!("the end of segment {}", meta.head.id)),
+                    detail: Some(format!("in segment {id}")),
                 };
                 ledger::record_gap(connection, &entry)
             })
@@ -315,6 +351,7 @@ impl Inner {
                 camera: row.camera,
                 stream: row.stream,
                 path: row.path,
+                head: String::new(),
                 eviction: None,
             };
             self.recover(&unfinished, report)?;

@@ -5,7 +5,7 @@
 //! gap that grows for days while nobody listens is one record. A later record about the same
 //! subject takes the place of an unacknowledged one, under a new number.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use shared::id::{LedgerId, SegmentId};
 use shared::time::WallTime;
 use shared::wire::segment::{Record, RecordBody};
@@ -150,13 +150,4 @@ pub(super) fn backlog(connection: &Connection) -> rusqlite::Result<u64> {
         .prepare_cached("select count(*) from outbox")?
         .query_row([], |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or(0))
-}
-
-/// The number of the newest record ever made; 0 when there is none.
-pub(super) fn last_seq(connection: &Connection) -> rusqlite::Result<u64> {
-    let seq: Option<i64> = connection
-        .prepare_cached("select next_seq - 1 from state")?
-        .query_row([], |row| row.get(0))
-        .optional()?;
-    Ok(seq.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0))
 }

@@ -14,8 +14,7 @@ use shared::timeline::Reason;
 
 use super::index::segments::{self, Located};
 use super::index::{IndexError, state};
-use super::recovery::{self, Recovered};
-use super::{Inner, files};
+use super::{Inner, files, recovery, salvage};
 
 /// Rows read at a time.
 const PAGE: usize = 1_000;
@@ -156,6 +155,13 @@ fn list(directory: &Path) -> (Vec<(PathBuf, SegmentId, PathBuf)>, u64) {
                         let date = directory.file_name().map(PathBuf::from).unwrap_or_default();
                         ours.push((date, id, path));
                     }
+                    None if path
+                        .extension()
+                        .is_some_and(|end| end == salvage::UNFINISHED) =>
+                    {
+                        // Is made again if it is still needed.
+                        let _ = std::fs::remove_file(&path);
+                    }
                     None => foreign += 1,
                 },
                 _ => foreign += 1,
@@ -171,27 +177,28 @@ fn adopt(
     path: &Path,
     found: &mut Reconciliation,
 ) -> Result<(), IndexError> {
-    let outcome = recovery::recover_file(path, &inner.sign);
-    match outcome {
-        Ok(Recovered::Closed { meta, lost, .. }) if meta.head.id == id => {
-            inner.close_recovered(*meta, path, lost)?;
-            found.adopted += 1;
-        }
-        Ok(Recovered::Closed { meta, .. }) => {
-            tracing::warn!(path = %path.display(), segment.id = %meta.head.id, "the file's name is not that of its segment; left alone");
-            found.foreign += 1;
-        }
-        Ok(Recovered::Nothing { bytes }) => {
-            tracing::warn!(path = %path.display(), bytes, "not one whole fragment; deleted");
-            inner.discard(id, path)?;
-            found.discarded += 1;
-        }
+    let outcome = match recovery::recover_file(path, None, &inner.sign) {
+        Ok(outcome) => outcome,
         Err(error) => {
             tracing::warn!(path = %path.display(), %error, "cannot be read; left alone");
             found.unreadable += 1;
+            return Ok(());
+        }
+    };
+    match &outcome.kept {
+        Some(meta) if meta.head.id != id => {
+            tracing::warn!(path = %path.display(), segment.id = %meta.head.id, "the file's name is not that of its segment; left alone");
+            found.foreign += 1;
+            return Ok(());
+        }
+        Some(_) => found.adopted += 1,
+        None => {
+            tracing::warn!(path = %path.display(), bytes = outcome.cut_bytes, "not one whole fragment; deleted");
+            found.discarded += 1;
         }
     }
-    Ok(())
+    found.adopted += u64::from(outcome.salvaged.is_some());
+    inner.settle(id, path, outcome)
 }
 
 fn settle_vanished(

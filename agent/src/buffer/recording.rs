@@ -151,6 +151,8 @@ impl Buffer {
 
     /// Whether recording suffers, and from what.
     pub(crate) fn set_fault(&self, fault: Option<Reason>) {
+        let damaged = self.inner.index.is_damaged();
+        let fault = fault.or_else(|| damaged.then_some(Reason::DiskError));
         self.inner.status.send_if_modified(|status| {
             let changed = status.fault != fault;
             status.fault = fault;

@@ -19,7 +19,16 @@ create table state (
     -- When the agent was last stopped in an orderly way; null while it runs and after a crash.
     stopped_us integer,
     -- 1 while rows are still being made again from the files after an index was lost.
-    rebuilding integer not null default 0 check (rebuilding in (0, 1))
+    rebuilding integer not null default 0 check (rebuilding in (0, 1)),
+    -- Sums over the closed segments, kept by triggers: adding up a million rows every few seconds
+    -- would take more of the processor than recording does.
+    held_segments integer not null default 0,
+    held_bytes integer not null default 0,
+    -- Of those not uploaded.
+    unsent_bytes integer not null default 0,
+    -- Of those locked, and of those of them that are not uploaded.
+    locked_bytes integer not null default 0,
+    unsent_locked_bytes integer not null default 0
 ) strict;
 
 -- A stream that has been recorded or asked for at some time.
@@ -77,6 +86,41 @@ create index segment_by_eviction on segment (locked, uploaded_us is null, end_us
 create index segment_to_upload on segment (camera, end_us) where state = 1 and uploaded_us is null;
 -- What was open or about to be deleted when the agent ended.
 create index segment_unfinished on segment (state) where state <> 1;
+
+create trigger segment_inserted after insert on segment when new.state = 1 begin
+    update state set
+        held_segments = held_segments + 1,
+        held_bytes = held_bytes + new.size_bytes,
+        unsent_bytes = unsent_bytes + iif(new.uploaded_us is null, new.size_bytes, 0),
+        locked_bytes = locked_bytes + iif(new.locked, new.size_bytes, 0),
+        unsent_locked_bytes = unsent_locked_bytes
+            + iif(new.locked and new.uploaded_us is null, new.size_bytes, 0);
+end;
+
+create trigger segment_deleted after delete on segment when old.state = 1 begin
+    update state set
+        held_segments = held_segments - 1,
+        held_bytes = held_bytes - old.size_bytes,
+        unsent_bytes = unsent_bytes - iif(old.uploaded_us is null, old.size_bytes, 0),
+        locked_bytes = locked_bytes - iif(old.locked, old.size_bytes, 0),
+        unsent_locked_bytes = unsent_locked_bytes
+            - iif(old.locked and old.uploaded_us is null, old.size_bytes, 0);
+end;
+
+create trigger segment_changed after update on segment when old.state = 1 or new.state = 1 begin
+    update state set
+        held_segments = held_segments + (new.state = 1) - (old.state = 1),
+        held_bytes = held_bytes + iif(new.state = 1, new.size_bytes, 0)
+            - iif(old.state = 1, old.size_bytes, 0),
+        unsent_bytes = unsent_bytes
+            + iif(new.state = 1 and new.uploaded_us is null, new.size_bytes, 0)
+            - iif(old.state = 1 and old.uploaded_us is null, old.size_bytes, 0),
+        locked_bytes = locked_bytes + iif(new.state = 1 and new.locked, new.size_bytes, 0)
+            - iif(old.state = 1 and old.locked, old.size_bytes, 0),
+        unsent_locked_bytes = unsent_locked_bytes
+            + iif(new.state = 1 and new.locked and new.uploaded_us is null, new.size_bytes, 0)
+            - iif(old.state = 1 and old.locked and old.uploaded_us is null, old.size_bytes, 0);
+end;
 
 -- The fragment index of a closed segment; apart from `segment`, so that planning reads few pages.
 create table fragments (

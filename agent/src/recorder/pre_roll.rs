@@ -90,6 +90,7 @@ impl PreRoll {
     }
 
     /// Wall time of the first picture held.
+    #[cfg(test)]
     pub(super) fn start(&self) -> Option<WallTime> {
         self.held.iter().find_map(|held| match held {
             Held::Video { wall, .. } => Some(*wall),

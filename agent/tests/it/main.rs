@@ -1,5 +1,6 @@
 //! The agent's parts against real counterparts: one binary, one module per part.
 
+mod buffer;
 mod camera;
 mod recorder;
 mod uplink;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::id::{CameraId, LedgerId};
 use shared::segment::StreamKind;
 use shared::time::{TimeRange, WallTime};
-use shared::timeline::LedgerEntry;
+use shared::timeline::{LedgerEntry, Reason};
 
 use super::segments::{blob, range, reason_from, reason_name, stream_code, stream_from, time};
 use crate::buffer::outbox;
@@ -64,6 +64,50 @@ pub(crate) fn history(
             })
         })
         .optional()
+}
+
+/// Explains what lies between the last thing known of a stream and `until`: the gap that was open
+/// when the agent ended goes on to there, and where none was, it was for `reason`.
+pub(crate) fn bridge(
+    connection: &Connection,
+    camera: CameraId,
+    stream: StreamKind,
+    until: WallTime,
+    reason: Reason,
+    now: WallTime,
+) -> rusqlite::Result<()> {
+    let Some(history) = history(connection, camera, stream)? else {
+        return Ok(());
+    };
+    let from = history.explained_until;
+    if until <= from {
+        return Ok(());
+    }
+    let open = connection
+        .prepare_cached(&format!(
+            "{GAP} where camera = ?1 and stream = ?2 and end_us = ?3 order by start_us limit 1"
+        ))?
+        .query_row(
+            params![camera.as_bytes(), stream_code(stream), from.as_micros()],
+            entry,
+        )
+        .optional()?;
+    let extended = |start| TimeRange::starting_at(start, until.saturating_duration_since(start));
+    let entry = match open {
+        Some(gap) => LedgerEntry {
+            range: extended(gap.range.start()),
+            ..gap
+        },
+        None => LedgerEntry {
+            id: LedgerId::new(now),
+            camera,
+            stream,
+            range: extended(from),
+            reason,
+            detail: None,
+        },
+    };
+    record_gap(connection, &entry)
 }
 
 /// Remembers how far the stream was accounted for, before what proves it goes.

@@ -32,6 +32,8 @@ pub(crate) struct Unfinished {
     pub(crate) camera: CameraId,
     pub(crate) stream: StreamKind,
     pub(crate) path: String,
+    /// `SegmentHead` as JSON.
+    pub(crate) head: String,
     /// Set when it was about to be deleted.
     pub(crate) eviction: Option<Reason>,
 }
@@ -278,7 +280,8 @@ pub(crate) fn finish_eviction(
 pub(crate) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<Unfinished>> {
     connection
         .prepare_cached(
-            "select id, camera, stream, path, eviction from segment where state <> 1 order by id",
+            "select id, camera, stream, path, head, eviction from segment where state <> 1
+             order by id",
         )?
         .query_map([], |row| {
             Ok(Unfinished {
@@ -286,6 +289,7 @@ pub(crate) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<Unfini
                 camera: camera_of(row)?,
                 stream: stream_of(row)?,
                 path: row.get("path")?,
+                head: row.get("head")?,
                 eviction: row
                     .get::<_, Option<String>>("eviction")?
                     .map(reason_from)
@@ -479,6 +483,19 @@ pub(crate) fn page(
         .collect()
 }
 
+/// Which stream a segment is of; `None` when it is not in the index.
+pub(crate) fn stream_of_segment(
+    connection: &Connection,
+    id: SegmentId,
+) -> rusqlite::Result<Option<(CameraId, StreamKind)>> {
+    connection
+        .prepare_cached("select camera, stream from segment where id = ?1")?
+        .query_row([id.as_bytes()], |row| {
+            Ok((camera_of(row)?, stream_of(row)?))
+        })
+        .optional()
+}
+
 /// The segments that were closed last, newest first.
 pub(crate) fn closed_last(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Located>> {
     connection
@@ -584,25 +601,107 @@ pub struct Totals {
 pub(crate) fn totals(connection: &Connection) -> rusqlite::Result<Totals> {
     connection
         .prepare_cached(
-            "select count(*) as segments, coalesce(sum(size_bytes), 0) as bytes,
-                    coalesce(sum(iif(uploaded_us is null, size_bytes, 0)), 0) as unsent,
-                    coalesce(sum(iif(locked = 1, size_bytes, 0)), 0) as locked_bytes,
-                    coalesce(sum(iif(locked = 1 and uploaded_us is null, size_bytes, 0)), 0) as unsent_locked,
-                    min(start_us) as oldest
-             from segment where state = 1",
+            "select held_segments, held_bytes, unsent_bytes, locked_bytes, unsent_locked_bytes,
+                    (select min((select start_us from segment s where s.camera = t.camera
+                                 and s.stream = t.stream and s.end_us is not null
+                                 order by s.end_us limit 1)) from stream t) as oldest
+             from state",
         )?
         .query_row([], |row| {
-            let bytes = |column: &str| {
+            let number = |column: &str| {
                 row.get::<_, i64>(column)
-                    .map(|bytes| u64::try_from(bytes).unwrap_or(0))
+                    .map(|number| u64::try_from(number).unwrap_or(0))
             };
             Ok(Totals {
-                segments: bytes("segments")?,
-                bytes: bytes("bytes")?,
-                unsent_bytes: bytes("unsent")?,
-                locked_bytes: bytes("locked_bytes")?,
-                unsent_locked_bytes: bytes("unsent_locked")?,
-                oldest: row.get::<_, Option<i64>>("oldest")?.map(WallTime::from_micros),
+                segments: number("held_segments")?,
+                bytes: number("held_bytes")?,
+                unsent_bytes: number("unsent_bytes")?,
+                locked_bytes: number("locked_bytes")?,
+                unsent_locked_bytes: number("unsent_locked_bytes")?,
+                oldest: row
+                    .get::<_, Option<i64>>("oldest")?
+                    .map(WallTime::from_micros),
             })
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use shared::testing::SegmentBuilder;
+
+    use super::*;
+    use crate::buffer::index::tests::fresh;
+    use crate::buffer::retention::eviction_order;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Close(usize),
+        Upload(usize),
+        Lock(usize, bool),
+        BeginEviction(usize),
+        FinishEviction(usize),
+        Discard(usize),
+    }
+
+    fn any_step() -> impl Strategy<Value = Step> {
+        let which = 0_usize..6;
+        prop_oneof![
+            3 => which.clone().prop_map(Step::Close),
+            1 => which.clone().prop_map(Step::Upload),
+            1 => (which.clone(), any::<bool>()).prop_map(|(n, locked)| Step::Lock(n, locked)),
+            1 => which.clone().prop_map(Step::BeginEviction),
+            1 => which.clone().prop_map(Step::FinishEviction),
+            1 => which.prop_map(Step::Discard),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn totals_are_the_sums_and_rows_come_in_the_order_of_eviction(
+            steps in prop::collection::vec(any_step(), 1..60)
+        ) {
+            let connection = fresh();
+            let start = WallTime::from_secs(1_772_359_200);
+            let first = SegmentBuilder::new(start);
+            let mut builders = vec![first];
+            for index in 0..5 {
+                let mut next = builders[index].next();
+                next.fragments = u32::try_from(index + 1).unwrap();
+                builders.push(next);
+            }
+            let metas: Vec<_> = builders.iter().map(|builder| builder.build().meta).collect();
+            let camera = metas[0].head.camera;
+            ledger::register_stream(&connection, camera, StreamKind::Main, start).unwrap();
+            for step in steps {
+                match step {
+                    Step::Close(n) => close(&connection, &metas[n], "path").unwrap(),
+                    Step::Upload(n) => mark_uploaded(&connection, metas[n].head.id, start).unwrap(),
+                    Step::Lock(n, locked) => {
+                        let range = metas[n].wall_range().unwrap();
+                        set_locked(&connection, camera, StreamKind::Main, range, locked).unwrap();
+                    }
+                    Step::BeginEviction(n) => {
+                        begin_eviction(&connection, &[(metas[n].head.id, Reason::ExpiredBySpace)]).unwrap();
+                    }
+                    Step::FinishEviction(n) => {
+                        finish_eviction(&connection, metas[n].head.id, Reason::ExpiredBySpace, start).unwrap();
+                    }
+                    Step::Discard(n) => discard(&connection, metas[n].head.id).unwrap(),
+                }
+            }
+            let held = next_to_evict(&connection, usize::MAX).unwrap();
+            prop_assert!(held.is_sorted_by_key(eviction_order));
+            let sum = |wanted: &dyn Fn(&Holding) -> bool| -> u64 {
+                held.iter().filter(|holding| wanted(holding)).map(|holding| holding.size).sum()
+            };
+            let totals = totals(&connection).unwrap();
+            prop_assert_eq!(totals.segments, held.len() as u64);
+            prop_assert_eq!(totals.bytes, sum(&|_| true));
+            prop_assert_eq!(totals.unsent_bytes, sum(&|h| !h.uploaded));
+            prop_assert_eq!(totals.locked_bytes, sum(&|h| h.locked));
+            prop_assert_eq!(totals.unsent_locked_bytes, sum(&|h| h.locked && !h.uploaded));
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! Disks that are full, read-only, broken, slow or too small: recording waits or stops with its
 //! reason in the ledger, goes on by itself, and leaves no file that cannot be read.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::process::Command;
@@ -9,13 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cctv_agent::recorder::{Disk, DiskConfig};
-use shared::fmp4::read::{self, Stop};
 use shared::time::TimeRange;
 use shared::timeline::Reason;
 
 use super::faulty::{Faults, FaultyDirectory};
 use super::studio::{
-    START, Site, Studio, assert_explained, disk_config, eventually, settings, told,
+    START, Site, Studio, assert_explained, assert_whole, disk_config, eventually, settings, told,
 };
 
 /// A studio whose disk does what it is told, and gives up soon.
@@ -36,19 +34,6 @@ fn impatient() -> DiskConfig {
     DiskConfig {
         patience: Duration::from_millis(700),
         ..disk_config()
-    }
-}
-
-fn assert_all_whole(site: &Site) {
-    for path in site.files() {
-        let file = match File::open(&path) {
-            // Retention may be at work.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            file => file.unwrap(),
-        };
-        let walk = read::walk(file).unwrap();
-        assert_eq!(walk.stop, Stop::EndOfFile, "{}", path.display());
-        assert!(!walk.fragments.is_empty(), "{}", path.display());
     }
 }
 
@@ -86,7 +71,7 @@ async fn break_and_mend(
     studio.film(10);
     let end = studio.now();
     let buffer = studio.wrap().await;
-    assert_all_whole(site);
+    assert_whole(site);
     let (segments, _) = told(&buffer).await;
     segments.iter().for_each(|meta| meta.check().unwrap());
     assert_explained(&buffer, site.camera, TimeRange::new(START, end).unwrap()).await
@@ -168,7 +153,7 @@ async fn short_writes_are_continued() {
     studio.film(20);
     let end = studio.now();
     let buffer = studio.wrap().await;
-    assert_all_whole(&site);
+    assert_whole(&site);
     let range = TimeRange::new(START, end).unwrap();
     assert_eq!(assert_explained(&buffer, site.camera, range).await, []);
 }
@@ -199,7 +184,7 @@ async fn after_a_failed_sync_a_new_segment_begins_and_what_is_readable_stays() {
     studio.durable_until(written).await;
     let end = studio.now();
     let buffer = studio.wrap().await;
-    assert_all_whole(&site);
+    assert_whole(&site);
     let (segments, _) = told(&buffer).await;
     assert!(segments.len() >= 2);
     let range = TimeRange::new(START, end).unwrap();
@@ -236,7 +221,7 @@ async fn a_disk_that_cannot_keep_up_costs_pictures_and_not_memory() {
     .await;
     let end = studio.now();
     let buffer = studio.wrap().await;
-    assert_all_whole(&site);
+    assert_whole(&site);
     let range = TimeRange::new(START, end).unwrap();
     let missing = assert_explained(&buffer, site.camera, range).await;
     assert!(
@@ -331,7 +316,7 @@ async fn on_a_real_disk_that_fills_up_the_oldest_goes_and_the_ledger_says_so() {
     }
     let end = studio.now();
     let buffer = studio.wrap().await;
-    assert_all_whole(&site);
+    assert_whole(&site);
     let (_, gaps) = told(&buffer).await;
     assert!(
         gaps.iter()

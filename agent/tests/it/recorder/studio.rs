@@ -1,6 +1,8 @@
 //! A camera made of test pictures, a recorder and a buffer on a directory of their own: everything
 //! production has, less the network.
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use cctv_agent::recorder::{
 };
 use shared::clock::{Clock, SimulatedClock};
 use shared::codec::{AudioCodec, StreamParameters};
+use shared::fmp4::read::{self, Stop};
 use shared::id::{CameraId, RunId, SegmentId};
 use shared::sample::Sample;
 use shared::segment::{SegmentMeta, StreamKind};
@@ -91,6 +94,16 @@ impl Site {
         }
     }
 
+    /// A copy of everything on the disk, for another life that begins at `now`.
+    pub(crate) fn copied(&self, now: WallTime) -> Self {
+        let mut copy = Self::new();
+        copy_directory(&self.directory, &copy.directory);
+        copy.camera = self.camera;
+        copy.clock = Arc::new(SimulatedClock::new(now));
+        copy.key = Arc::clone(&self.key);
+        copy
+    }
+
     pub(crate) fn config(&self) -> BufferConfig {
         BufferConfig {
             index: self.directory.join("index.sqlite"),
@@ -139,6 +152,19 @@ impl Site {
         }
         files.sort();
         files
+    }
+}
+
+fn copy_directory(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_directory(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 
@@ -399,6 +425,20 @@ pub(crate) async fn assert_explained(
         }
     }
     missing
+}
+
+/// Every file consists of whole fragments, at least one.
+pub(crate) fn assert_whole(site: &Site) {
+    for path in site.files() {
+        let file = match File::open(&path) {
+            // Retention may be at work.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            file => file.unwrap(),
+        };
+        let walk = read::walk(file).unwrap();
+        assert_eq!(walk.stop, Stop::EndOfFile, "{}", path.display());
+        assert!(!walk.fragments.is_empty(), "{}", path.display());
+    }
 }
 
 /// What ffprobe says of a file: nothing on its error output, and its count of packets per stream.
