@@ -34,7 +34,7 @@ use super::status::{CameraStatus, PictureFormat, Rates};
 const STALL: Duration = Duration::from_secs(10);
 
 /// How often status is renewed and silence is looked for.
-const TICK: Duration = Duration::from_millis(250);
+const TICK: Duration = Duration::from_millis(500);
 
 /// A description that takes longer than this is no sign that the camera is back.
 const LOOK_LIMIT: Duration = Duration::from_secs(3);
@@ -112,6 +112,8 @@ pub struct Puller {
     _own_hold: Option<Hold>,
     retry: Retry,
     past: PastSessions,
+    /// Packets of a past session spoiled the last one, and not for the first time.
+    haunted: bool,
     rates: Rates,
     outage: Outage,
     events: Vec<Event>,
@@ -165,6 +167,7 @@ pub fn stream(config: StreamConfig, surroundings: &Surroundings) -> (Stream, Pul
         restart,
         retry: Retry::default(),
         past: PastSessions::default(),
+        haunted: false,
         rates: Rates::default(),
         outage: Outage::default(),
         events: Vec::new(),
@@ -261,14 +264,9 @@ impl Puller {
         let (demand, restart) = (self.demand.clone(), Arc::clone(&self.restart));
         let mut interruption = pin!(interruption(cancel, &restart, &demand));
         loop {
+            // Items first: they are most of what happens, and the runtime's budget lets the others in.
             let fault = tokio::select! {
                 biased;
-                interruption = &mut interruption => {
-                    self.end(&mut runs, interruption.reason(), None);
-                    self.interrupted(interruption);
-                    return Err(interruption);
-                }
-                _ = tick.tick() => self.look(&mut runs, &playing),
                 item = session.next() => match item {
                     Ok(item) => {
                         self.take(item, &mut runs, &mut playing);
@@ -276,12 +274,21 @@ impl Puller {
                     }
                     Err(fault) => Some(fault),
                 },
+                interruption = &mut interruption => {
+                    self.end(&mut runs, interruption.reason(), None);
+                    self.interrupted(interruption);
+                    return Err(interruption);
+                }
+                _ = tick.tick() => self.look(&mut runs, &playing),
             };
             if let Some(fault) = fault {
-                self.learn(&fault);
+                let wiser = self.learn(&fault);
                 self.end(&mut runs, fault.reason, Some(fault.detail.clone()));
                 self.down(&fault);
-                return Ok(playing.outcome());
+                return Ok(match wiser {
+                    true => Outcome::Wiser,
+                    false => playing.outcome(),
+                });
             }
         }
     }
@@ -409,8 +416,11 @@ impl Puller {
     }
 
     /// Whether the fault taught something new.
-    fn learn(&self, fault: &Fault) -> bool {
-        fault.quirk.is_some_and(|quirk| self.learn_quirk(quirk))
+    fn learn(&mut self, fault: &Fault) -> bool {
+        let wiser = fault.quirk.is_some_and(|quirk| self.learn_quirk(quirk));
+        // Ending sessions properly did not help, so only time does.
+        self.haunted = fault.quirk == Some(Quirk::StaleSession) && !wiser;
+        wiser
     }
 
     fn learn_quirk(&self, quirk: Quirk) -> bool {
@@ -437,13 +447,10 @@ impl Puller {
 
     /// Waits for the next try, which may come early.
     async fn wait(&mut self, wait: Wait, cancel: &CancellationToken) -> Result<(), Interruption> {
-        let haunted = self
-            .surroundings
-            .quirks
-            .of(self.config.camera)
-            .has(Quirk::StaleSession)
-            .then(|| self.past.haunted_for())
-            .flatten();
+        let haunted = match self.haunted {
+            true => self.past.haunted_for(),
+            false => None,
+        };
         let until = Instant::now() + wait.until_try.max(haunted.unwrap_or_default());
         loop {
             let next = wait

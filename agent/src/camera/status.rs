@@ -10,7 +10,7 @@ use shared::wire::control::{StreamState, StreamStatus};
 
 use super::quirks::Quirks;
 
-/// What the task of a stream knows about it. Renewed four times a second, and at once when the
+/// What the task of a stream knows about it. Renewed twice a second, and at once when the
 /// state changes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CameraStatus {

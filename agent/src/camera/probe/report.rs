@@ -374,7 +374,11 @@ impl ProbeReport {
                 f,
                 "  sound       {}, {rate} Hz, {}, {} kbit/s",
                 audio.encoding,
-                if channels == 1 { "mono" } else { "more than one channel" },
+                if channels == 1 {
+                    "mono"
+                } else {
+                    "more than one channel"
+                },
                 audio.bits_per_second / 1_000
             ),
             _ => writeln!(f, "  sound       {}, not usable", audio.encoding),

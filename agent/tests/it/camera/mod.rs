@@ -3,6 +3,7 @@
 
 mod faults;
 mod probe;
+mod quirks;
 mod refusals;
 mod streams;
 mod tls;
