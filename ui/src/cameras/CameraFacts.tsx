@@ -2,9 +2,11 @@ import type { ReactNode } from 'react'
 import type { Heard } from '@/api/heard'
 import type { Camera } from '@/api/model'
 import { useNow } from '@/hooks/use-now'
+import type { Format } from '@/i18n/format'
 import { Text } from '@/i18n/Text'
 import type { MessageId } from '@/i18n/messages'
 import { useFormat, useLanguage, useText } from '@/i18n/use-text'
+import { dayAt } from '@/time/zone'
 import styles from './CameraFacts.module.css'
 import { HealthTag } from './HealthTag'
 import { seen } from './health'
@@ -19,12 +21,13 @@ export function CameraFacts({ camera: heard }: Props) {
   const text = useText()
   const format = useFormat()
   const language = useLanguage()
-  const state = seen(heard, useNow())
+  const now = useNow()
+  const state = seen(heard, now)
   const { health } = camera
   const known = state.state !== 'unheard'
   const sentence = known ? healthSentence(health, language) : undefined
   const at = (time: string | null | undefined) =>
-    time == null ? undefined : format.dateTime(Date.parse(time))
+    time == null ? undefined : momentOf(Date.parse(time), now.wall, format)
   const rate =
     known && health.bits_per_second > 0
       ? text('cameras.rate', {
@@ -63,6 +66,10 @@ export function CameraFacts({ camera: heard }: Props) {
     </div>
   )
 }
+
+/** An instant of today by its time alone. */
+const momentOf = (at: number, now: number, format: Format): string =>
+  dayAt(at, format.zone) === dayAt(now, format.zone) ? format.time(at) : format.dateTime(at)
 
 type FactProps = Readonly<{ term: MessageId; children: ReactNode }>
 

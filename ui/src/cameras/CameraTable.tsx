@@ -92,7 +92,7 @@ function CameraRow({ camera: heard, window }: RowProps) {
           <span className={styles.rates}>
             <span className={styles.bits}>{format.bitrate(health.bits_per_second)}</span>
             <span className={styles.fps}>
-              <Text id="cameras.fps" values={{ fps: format.frameRate(health.fps) }} />
+              <Text id="cameras.fps" values={{ fps: format.number(health.fps) }} />
             </span>
           </span>
         )}
