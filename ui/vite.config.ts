@@ -17,6 +17,8 @@ export default defineConfig(({ mode }) => ({
     target: ['chrome120', 'edge120', 'firefox121', 'safari16.4'],
     // The coordinator's content security policy allows no `data:` fonts or styles.
     assetsInlineLimit: 0,
+    // The notices that the licences of what is bundled ask for.
+    license: { fileName: 'licences.md' },
     chunkSizeWarningLimit: 600,
   },
   server: { proxy: { '/api': { target: coordinator, changeOrigin: false } } },
