@@ -75,7 +75,7 @@ pub enum IndexError {
 }
 
 impl IndexError {
-    fn new(doing: &'static str, source: rusqlite::Error) -> Self {
+    pub(super) fn new(doing: &'static str, source: rusqlite::Error) -> Self {
         if is_damage(&source) {
             Self::Damaged { doing, source }
         } else {

@@ -261,18 +261,25 @@ pub(super) fn look(inner: &Inner) -> Result<(Usage, Totals), IndexError> {
         .snapshot_sizes()
         .into_iter()
         .fold(0, u64::saturating_add);
-    let sizes = statvfs(&inner.config.segments).ok();
-    let bytes = |blocks: u64, size: u64| blocks.saturating_mul(size);
     let usage = Usage {
+        used_bytes: totals.bytes.saturating_add(open),
+        ..filesystem(&inner.config.segments)
+    };
+    Ok((usage, totals))
+}
+
+/// Size and free space of the filesystem. Where the disk does not answer, its state is the
+/// recorder's to find out, not a reason to delete.
+pub(super) fn filesystem(path: &Path) -> Usage {
+    let sizes = statvfs(path).ok();
+    let bytes = |blocks: u64, size: u64| blocks.saturating_mul(size);
+    Usage {
         total_bytes: sizes.as_ref().map_or(0, |s| bytes(s.f_blocks, s.f_frsize)),
-        // Where the disk does not answer, its state is the recorder's to find out, not a reason to
-        // delete.
         free_bytes: sizes
             .as_ref()
             .map_or(u64::MAX, |s| bytes(s.f_bavail, s.f_frsize)),
-        used_bytes: totals.bytes.saturating_add(open),
-    };
-    Ok((usage, totals))
+        used_bytes: 0,
+    }
 }
 
 fn publish(inner: &Inner, usage: &Usage, totals: &Totals, rates: &Rates, now: WallTime) {

@@ -11,6 +11,7 @@ mod files;
 pub(crate) mod gaps;
 mod growing;
 mod index;
+pub mod inspect;
 mod janitor;
 mod opening;
 mod outbox;

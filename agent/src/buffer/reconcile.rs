@@ -7,13 +7,15 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Weak;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use shared::id::SegmentId;
-use shared::timeline::Reason;
+use rusqlite::Connection;
+use shared::id::{LedgerId, SegmentId};
+use shared::time::{TimeRange, WallTime};
+use shared::timeline::{self, LedgerEntry, Reason};
 
 use super::index::segments::{self, Located};
-use super::index::{IndexError, state};
+use super::index::{IndexError, ledger, state};
 use super::{Inner, files, recovery, salvage};
 
 /// Rows read at a time.
@@ -75,10 +77,13 @@ fn compare(
     directory: &Path,
     found: &mut Reconciliation,
 ) -> Result<bool, IndexError> {
-    let (mut listed, foreign) = list(directory);
-    found.foreign = foreign;
-    listed.sort();
-    let on_disk: HashSet<SegmentId> = listed.iter().map(|(_, id, _)| *id).collect();
+    let listing = list(directory);
+    found.foreign = listing.foreign;
+    for path in &listing.unfinished {
+        // Is made again if it is still needed.
+        let _ = std::fs::remove_file(path);
+    }
+    let on_disk: HashSet<SegmentId> = listing.ours.iter().map(|file| file.id).collect();
 
     let mut known = HashSet::new();
     let mut vanished = Vec::new();
@@ -104,7 +109,7 @@ fn compare(
             }
         }
     }
-    for (_, id, path) in listed {
+    for Ours { id, path, .. } in listing.ours {
         if known.contains(&id) {
             continue;
         }
@@ -123,19 +128,42 @@ fn compare(
         return Ok(false);
     };
     settle_vanished(&inner, vanished, closed_rows, found)?;
+    let now = inner.clock.wall();
     inner
         .index
-        .write_now("finishing the comparison", |connection| {
+        .write_now("finishing the comparison", move |connection| {
+            if state::is_rebuilding(connection)? {
+                explain_holes(connection, now)?;
+            }
             state::set_rebuilding(connection, false)
         })
         .block()?;
     Ok(true)
 }
 
-/// Our files with the names of their directories, and how many are not ours.
-fn list(directory: &Path) -> (Vec<(PathBuf, SegmentId, PathBuf)>, u64) {
-    let mut ours = Vec::new();
-    let mut foreign = 0;
+/// What is in the storage directory.
+pub(super) struct Listing {
+    /// Oldest first, as far as the names of the directories tell.
+    pub(super) ours: Vec<Ours>,
+    pub(super) foreign: u64,
+    /// Salvages that were not completed.
+    unfinished: Vec<PathBuf>,
+}
+
+/// A file that is named like a segment's. Ordered by date, whatever the camera.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ours {
+    date: PathBuf,
+    pub(super) id: SegmentId,
+    pub(super) path: PathBuf,
+}
+
+pub(super) fn list(directory: &Path) -> Listing {
+    let mut listing = Listing {
+        ours: Vec::new(),
+        foreign: 0,
+        unfinished: Vec::new(),
+    };
     let mut pending = vec![(directory.to_owned(), 0)];
     while let Some((directory, depth)) = pending.pop() {
         let entries = match std::fs::read_dir(&directory) {
@@ -146,29 +174,31 @@ fn list(directory: &Path) -> (Vec<(PathBuf, SegmentId, PathBuf)>, u64) {
             }
         };
         for entry in entries.flatten() {
-            let path = entry.path();
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() && depth < 2 => pending.push((path, depth + 1)),
-                Ok(kind) if kind.is_file() => match files::parse_path(&path) {
-                    // Sorted by date, whatever the camera: oldest first.
-                    Some((_, id)) => {
-                        let date = directory.file_name().map(PathBuf::from).unwrap_or_default();
-                        ours.push((date, id, path));
-                    }
-                    None if path
-                        .extension()
-                        .is_some_and(|end| end == salvage::UNFINISHED) =>
-                    {
-                        // Is made again if it is still needed.
-                        let _ = std::fs::remove_file(&path);
-                    }
-                    None => foreign += 1,
-                },
-                _ => foreign += 1,
+                Ok(kind) if kind.is_dir() && depth < 2 => pending.push((entry.path(), depth + 1)),
+                Ok(kind) if kind.is_file() => listing.sort_in(&directory, entry.path()),
+                _ => listing.foreign += 1,
             }
         }
     }
-    (ours, foreign)
+    listing.ours.sort();
+    listing
+}
+
+impl Listing {
+    fn sort_in(&mut self, directory: &Path, path: PathBuf) {
+        if let Some((_, id)) = files::parse_path(&path) {
+            let date = directory.file_name().map(PathBuf::from).unwrap_or_default();
+            self.ours.push(Ours { date, id, path });
+        } else if path
+            .extension()
+            .is_some_and(|end| end == salvage::UNFINISHED)
+        {
+            self.unfinished.push(path);
+        } else {
+            self.foreign += 1;
+        }
+    }
 }
 
 fn adopt(
@@ -199,6 +229,30 @@ fn adopt(
     }
     found.adopted += u64::from(outcome.salvaged.is_some());
     inner.settle(id, path, outcome)
+}
+
+/// With the index the reasons of old gaps were lost; that they were gaps is still to be said.
+fn explain_holes(connection: &Connection, now: WallTime) -> rusqlite::Result<()> {
+    /// Rounding between segments is no gap.
+    const ROUNDING: Duration = Duration::from_millis(100);
+    for (camera, stream, _) in ledger::streams(connection)? {
+        let known = timeline::merge(ledger::ranges(connection, camera, stream)?, ROUNDING);
+        for pair in known.windows(2) {
+            let Ok(range) = TimeRange::new(pair[0].end(), pair[1].start()) else {
+                continue;
+            };
+            let entry = LedgerEntry {
+                id: LedgerId::new(now),
+                camera,
+                stream,
+                range,
+                reason: Reason::DiskError,
+                detail: Some("the index was lost, and with it the reason".to_owned()),
+            };
+            ledger::record_gap(connection, &entry)?;
+        }
+    }
+    Ok(())
 }
 
 fn settle_vanished(

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod check_config;
+mod drill;
 mod enroll;
 mod probe;
 mod run;
@@ -41,6 +42,8 @@ enum Command {
     Enroll(enroll::Enroll),
     /// Measure a camera and say what to improve.
     Probe(probe::Probe),
+    /// Prove that recordings survive, or see what other limits would delete.
+    Drill(drill::Drill),
     /// Ask the running agent how it is doing.
     Status(status::Status),
     /// Check the file of settings and say what is wrong with it.
@@ -65,6 +68,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run => run::run(load(&cli.config)?, clock).await,
         Command::Enroll(enroll) => enroll.run(load(&cli.config)?, clock).await,
         Command::Probe(probe) => probe.run(&cli.config, clock.as_ref()).await,
+        Command::Drill(drill) => drill.run(&cli.config, clock).await,
         Command::Status(status) => status.run(&load(&cli.config)?).await,
         Command::CheckConfig => check_config::run(&cli.config),
     }
@@ -90,7 +94,9 @@ fn start_logging(config: &Config) -> anyhow::Result<()> {
         .map_err(|error| anyhow::anyhow!("`log.filter` = \"{}\": {error}", config.log.filter))?
         // Its messages quote addresses and descriptions of cameras, where passwords may stand; what
         // matters of them is said by `camera` without.
-        .add_directive("retina=off".parse()?);
+        .add_directive("retina=off".parse()?)
+        // Takes the end of a tunnel for an error; `uplink` says what it means.
+        .add_directive("quinn::endpoint=off".parse()?);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

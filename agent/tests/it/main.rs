@@ -2,5 +2,6 @@
 
 mod buffer;
 mod camera;
+mod drill;
 mod recorder;
 mod uplink;

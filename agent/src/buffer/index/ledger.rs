@@ -30,7 +30,7 @@ pub(crate) fn register_stream(
     connection
         .prepare_cached(
             "insert into stream (camera, stream, since_us, explained_us) values (?1, ?2, ?3, ?3)
-             on conflict do nothing",
+             on conflict do update set since_us = min(since_us, excluded.since_us)",
         )?
         .execute(params![
             camera.as_bytes(),
@@ -211,6 +211,22 @@ pub(crate) fn gaps(
             ],
             entry,
         )?
+        .collect()
+}
+
+/// Everything that is known of a stream: the ranges of its segments and gaps, in any order.
+pub(crate) fn ranges(
+    connection: &Connection,
+    camera: CameraId,
+    stream: StreamKind,
+) -> rusqlite::Result<Vec<TimeRange>> {
+    connection
+        .prepare_cached(
+            "select start_us, end_us from segment
+             where camera = ?1 and stream = ?2 and end_us is not null
+             union all select start_us, end_us from gap where camera = ?1 and stream = ?2",
+        )?
+        .query_map(params![camera.as_bytes(), stream_code(stream)], range)?
         .collect()
 }
 

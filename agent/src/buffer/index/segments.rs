@@ -66,7 +66,7 @@ pub(super) fn stream_from(code: i64) -> rusqlite::Result<StreamKind> {
 }
 
 /// Names as they are in JSON, so that the tables can be read by people.
-pub(super) fn reason_name(reason: Reason) -> String {
+pub(crate) fn reason_name(reason: Reason) -> String {
     match serde_json::to_value(reason) {
         Ok(serde_json::Value::String(name)) => name,
         _ => String::new(),
