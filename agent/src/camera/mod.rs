@@ -23,5 +23,7 @@ mod session;
 pub mod source;
 pub mod starts;
 pub mod status;
+mod stream;
 
-pub use session::{Puller, Stream, StreamConfig, Surroundings, stream};
+pub use session::Puller;
+pub use stream::{Stream, StreamConfig, Surroundings, stream};

@@ -8,9 +8,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::clock::Clock;
-use shared::id::CameraId;
-use shared::segment::StreamKind;
 use shared::time::WallTime;
 use shared::timeline::Reason;
 use shared::wire::control::StreamState;
@@ -20,15 +17,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock_map::Now;
 use super::demand::{Demand, Hold};
-use super::fanout::{Fanout, QueueLimits, Subscription};
+use super::fanout::Fanout;
 use super::media::{Event, Run};
-use super::quirks::{Quirk, QuirkBook};
+use super::quirks::Quirk;
 use super::retry::{Outcome, Retry, Wait};
 use super::rtsp::{self, Fault, Item, Note, PastSessions, Session};
 use super::runs::Runs;
-use super::source::Source;
-use super::starts::Starts;
 use super::status::{CameraStatus, PictureFormat, Rates};
+use super::stream::{StreamConfig, Surroundings};
 
 /// Silence of the video after which a session is given up, unless pictures are rare anyway.
 const STALL: Duration = Duration::from_secs(10);
@@ -39,75 +35,12 @@ const TICK: Duration = Duration::from_millis(500);
 /// A description that takes longer than this is no sign that the camera is back.
 const LOOK_LIMIT: Duration = Duration::from_secs(3);
 
-/// One stream of one camera.
-#[derive(Clone, Debug)]
-pub struct StreamConfig {
-    pub camera: CameraId,
-    pub stream: StreamKind,
-    /// The camera's, for the log.
-    pub name: String,
-    pub source: Source,
-    /// Whether it is pulled only while somebody [holds](Stream::hold) it.
-    pub on_request: bool,
-}
-
-/// What all streams of an agent share.
-#[derive(Clone, Debug)]
-pub struct Surroundings {
-    pub clock: Arc<dyn Clock>,
-    pub quirks: Arc<QuirkBook>,
-    pub starts: Arc<Starts>,
-}
-
-impl Surroundings {
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            clock,
-            quirks: Arc::default(),
-            starts: Arc::default(),
-        }
-    }
-}
-
-/// What the rest of the agent holds of a stream. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Stream {
-    fanout: Arc<Fanout>,
-    status: watch::Receiver<CameraStatus>,
-    demand: Demand,
-    restart: Arc<Notify>,
-}
-
-impl Stream {
-    /// Everything from now on, and the newest GOP.
-    pub fn subscribe(&self, limits: QueueLimits) -> Subscription {
-        self.fanout.subscribe(limits)
-    }
-
-    pub fn status(&self) -> watch::Receiver<CameraStatus> {
-        self.status.clone()
-    }
-
-    /// Has the stream pulled until the hold is dropped.
-    pub fn hold(&self) -> Hold {
-        self.demand.hold()
-    }
-
-    /// Ends the session and begins another at once.
-    pub fn restart(&self) {
-        self.restart.notify_one();
-    }
-}
-
 /// The task's side of a stream.
 #[derive(Debug)]
 pub struct Puller {
     config: StreamConfig,
     surroundings: Surroundings,
-    fanout: Arc<Fanout>,
-    status: watch::Sender<CameraStatus>,
-    demand: Demand,
-    restart: Arc<Notify>,
+    office: Office,
     /// A stream that is not on request holds itself.
     _own_hold: Option<Hold>,
     retry: Retry,
@@ -117,6 +50,15 @@ pub struct Puller {
     rates: Rates,
     outage: Outage,
     events: Vec<Event>,
+}
+
+/// Where the task is told what to do and says what it does.
+#[derive(Debug)]
+pub(super) struct Office {
+    pub(super) fanout: Arc<Fanout>,
+    pub(super) status: watch::Sender<CameraStatus>,
+    pub(super) demand: Demand,
+    pub(super) restart: Arc<Notify>,
 }
 
 /// The present stretch without pictures.
@@ -145,47 +87,33 @@ impl Interruption {
     }
 }
 
-/// A stream and the task that is to [run](Puller::run) for it.
-pub fn stream(config: StreamConfig, surroundings: &Surroundings) -> (Stream, Puller) {
-    let fanout = Arc::new(Fanout::new());
-    let demand = Demand::on_request();
-    let restart = Arc::new(Notify::new());
-    let status = watch::Sender::new(CameraStatus::new(config.camera, config.stream));
-    let handle = Stream {
-        fanout: Arc::clone(&fanout),
-        status: status.subscribe(),
-        demand: demand.clone(),
-        restart: Arc::clone(&restart),
-    };
-    let puller = Puller {
-        _own_hold: (!config.on_request).then(|| demand.hold()),
-        config,
-        surroundings: surroundings.clone(),
-        fanout,
-        status,
-        demand,
-        restart,
-        retry: Retry::default(),
-        past: PastSessions::default(),
-        haunted: false,
-        rates: Rates::default(),
-        outage: Outage::default(),
-        events: Vec::new(),
-    };
-    (handle, puller)
-}
-
 impl Puller {
+    pub(super) fn new(config: StreamConfig, surroundings: Surroundings, office: Office) -> Self {
+        Self {
+            _own_hold: (!config.on_request).then(|| office.demand.hold()),
+            config,
+            surroundings,
+            office,
+            retry: Retry::default(),
+            past: PastSessions::default(),
+            haunted: false,
+            rates: Rates::default(),
+            outage: Outage::default(),
+            events: Vec::new(),
+        }
+    }
+
     /// Pulls the stream until cancelled.
     pub async fn run(mut self, cancel: CancellationToken) {
         loop {
-            if !self.demand.is_wanted() {
-                self.status
+            if !self.office.demand.is_wanted() {
+                self.office
+                    .status
                     .send_modify(|status| status.state = StreamState::Off);
                 tokio::select! {
                     biased;
                     () = cancel.cancelled() => return,
-                    () = self.demand.begins() => {}
+                    () = self.office.demand.begins() => {}
                 }
             }
             let interrupted = match self.try_once(&cancel).await {
@@ -208,7 +136,8 @@ impl Puller {
     /// One session, from its turn to its end.
     async fn try_once(&mut self, cancel: &CancellationToken) -> Result<Outcome, Interruption> {
         if self.outage.reason.is_none() {
-            self.status
+            self.office
+                .status
                 .send_modify(|status| status.state = StreamState::Connecting);
         }
         let wall = self.now().wall;
@@ -249,7 +178,9 @@ impl Puller {
         mut session: Session,
         cancel: &CancellationToken,
     ) -> Result<Outcome, Interruption> {
-        self.status.send_modify(|status| status.sessions += 1);
+        self.office
+            .status
+            .send_modify(|status| status.sessions += 1);
         tracing::info!(
             camera = self.config.name,
             stream = ?self.config.stream,
@@ -261,7 +192,7 @@ impl Puller {
         let mut playing = Playing::default();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (demand, restart) = (self.demand.clone(), Arc::clone(&self.restart));
+        let (demand, restart) = (self.office.demand.clone(), Arc::clone(&self.office.restart));
         let mut interruption = pin!(interruption(cancel, &restart, &demand));
         loop {
             // Items first: they are most of what happens, and the runtime's budget lets the others in.
@@ -318,7 +249,7 @@ impl Puller {
         self.publish();
         let standing = runs.standing(now);
         let (bits_per_second, milli_fps) = self.rates.per_second(now.monotonic);
-        self.status.send_modify(|status| {
+        self.office.status.send_modify(|status| {
             status.last_picture = standing.newest.or(status.last_picture);
             status.bits_per_second = bits_per_second;
             status.milli_fps = milli_fps;
@@ -345,7 +276,7 @@ impl Puller {
             match &event {
                 Event::RunStarted(run) => {
                     self.outage = Outage::default();
-                    live(&self.status, run);
+                    live(&self.office.status, run);
                 }
                 Event::RunEnded { at, reason, detail } => {
                     self.outage.since = Some(*at);
@@ -359,7 +290,7 @@ impl Puller {
                 }
                 _ => {}
             }
-            self.fanout.publish(event);
+            self.office.fanout.publish(event);
         }
     }
 
@@ -367,7 +298,7 @@ impl Puller {
         let newest = runs.standing(self.now()).newest;
         runs.end(reason, detail, &mut self.events);
         self.publish();
-        self.status.send_modify(|status| {
+        self.office.status.send_modify(|status| {
             status.last_picture = newest.or(status.last_picture);
         });
     }
@@ -377,7 +308,7 @@ impl Puller {
         let wall = self.now().wall;
         let since = *self.outage.since.get_or_insert(wall);
         let reason = fault.reason;
-        self.status.send_modify(|status| {
+        self.office.status.send_modify(|status| {
             status.state = StreamState::Down { reason, since };
             status.detail = Some(fault.detail.clone());
             status.bits_per_second = 0;
@@ -393,7 +324,7 @@ impl Puller {
             detail = fault.detail,
             "no picture"
         );
-        self.fanout.publish(Event::Down {
+        self.office.fanout.publish(Event::Down {
             reason,
             detail: Some(fault.detail.clone()),
             since,
@@ -410,7 +341,8 @@ impl Puller {
         self.down(&Fault::new(interruption.reason(), what));
         if interruption == Interruption::Unwanted {
             self.outage = Outage::default();
-            self.status
+            self.office
+                .status
                 .send_modify(|status| status.state = StreamState::Off);
         }
     }
@@ -429,7 +361,9 @@ impl Puller {
             tracing::info!(camera = self.config.name, "the camera {}", quirk.sentence());
         }
         let quirks = self.surroundings.quirks.of(self.config.camera);
-        self.status.send_modify(|status| status.quirks = quirks);
+        self.office
+            .status
+            .send_modify(|status| status.quirks = quirks);
         news
     }
 
@@ -495,7 +429,7 @@ impl Puller {
     }
 
     async fn interruption(&self, cancel: &CancellationToken) -> Interruption {
-        interruption(cancel, &self.restart, &self.demand).await
+        interruption(cancel, &self.office.restart, &self.office.demand).await
     }
 
     fn now(&self) -> Now {

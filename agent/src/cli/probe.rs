@@ -82,7 +82,10 @@ impl Probe {
 
     fn configured(&self, settings: &Path) -> anyhow::Result<Source> {
         let config = Config::load(settings).with_context(|| {
-            format!("`{}` is no address, and the settings cannot be read", self.camera)
+            format!(
+                "`{}` is no address, and the settings cannot be read",
+                self.camera
+            )
         })?;
         let camera = config
             .cameras
@@ -124,7 +127,11 @@ impl Probe {
             .verdicts
             .iter()
             .any(|verdict| verdict.grade == Grade::Problem);
-        Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(if bad {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
     }
 
     fn tell_failure(&self, error: &ProbeError) -> anyhow::Result<ExitCode> {
@@ -184,7 +191,14 @@ mod tests {
 
     #[test]
     fn an_address_needs_no_settings() {
-        let probe = parse(&["rtsps://192.0.2.7/a", "--user", "viewer", "--certificate", "any"]).unwrap();
+        let probe = parse(&[
+            "rtsps://192.0.2.7/a",
+            "--user",
+            "viewer",
+            "--certificate",
+            "any",
+        ])
+        .unwrap();
         let source = probe.source(Path::new("/nonexistent")).unwrap();
         assert_eq!(source.certificate, CertificatePolicy::AcceptAny);
         assert_eq!(source.credentials().unwrap().username, "viewer");
@@ -194,7 +208,10 @@ mod tests {
     fn what_is_no_address_is_looked_for_in_the_settings() {
         let probe = parse(&["gate"]).unwrap();
         let error = probe.source(Path::new("/nonexistent")).unwrap_err();
-        assert!(format!("{error:#}").contains("`gate` is no address"), "{error:#}");
+        assert!(
+            format!("{error:#}").contains("`gate` is no address"),
+            "{error:#}"
+        );
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn play(
         let arrival = world.now(at + ms(80));
         map.picture(world.media(at), arrival).expect("no break");
         walls.push((at, map.wall(world.media(at), arrival)));
-        if at.as_millis() % 5_000 == 0 {
+        if at.as_millis().is_multiple_of(5_000) {
             let sent = at + ms(81);
             map.report(world.media(sent), world.ntp(sent), world.now(sent + ms(1)))
                 .expect("no break");

@@ -7,22 +7,17 @@
 //! [`super::runs`]' affair; when to try again is [`super::session`]'s.
 
 mod fault;
+mod open;
 mod parameters;
 mod tunnel;
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
-use retina::client::{
-    Demuxed, Described, InitialSequenceNumberPolicy, InitialTimestampPolicy, PlayOptions,
-    SessionGroup, SessionIdPolicy, SessionOptions, SetupOptions, TcpTransportOptions,
-    TeardownPolicy, UdpTransportOptions, UnknownRtcpSsrcPolicy,
-};
-use retina::codec::{CodecItem, FrameFormat};
-use secrecy::ExposeSecret;
+use retina::client::{Demuxed, SessionGroup, SessionOptions, TeardownPolicy};
+use retina::codec::CodecItem;
 use shared::codec::{AudioParameters, VideoCodec, VideoParameters};
 use shared::time::{Ticks90k, WallTime};
 use shared::timeline::Reason;
@@ -31,13 +26,7 @@ pub(super) use self::fault::{Fault, Step};
 use self::fault::{Weight, weigh};
 use self::tunnel::Tunnel;
 use super::quirks::{Quirk, Quirks};
-use super::source::{Source, Transport};
-
-/// Limits for the steps of opening a session. Small cameras need seconds to answer while they
-/// encode.
-const DESCRIBE_SECONDS: u64 = 8;
-const SETUP_SECONDS: u64 = 5;
-const PLAY_SECONDS: u64 = 8;
+use super::source::Source;
 
 /// How long a camera may take to confirm that the previous session is over.
 const TEARDOWN_LIMIT: Duration = Duration::from_secs(2);
@@ -176,8 +165,8 @@ pub(super) struct Note {
 /// # Errors
 /// As for opening a session.
 pub(super) async fn examine(source: &Source) -> Result<Description, Fault> {
-    let (described, _tunnel) = describe(source, SessionOptions::default()).await?;
-    describe_streams(source, &described).map(|(description, _, _)| description)
+    let (described, _tunnel) = open::describe(source, SessionOptions::default()).await?;
+    open::describe_streams(source, &described).map(|(description, _, _)| description)
 }
 
 impl Session {
@@ -197,13 +186,13 @@ impl Session {
                 true => TeardownPolicy::Always,
                 false => TeardownPolicy::Auto,
             });
-        let (mut described, tunnel) = describe(source, options).await?;
-        let (description, video, audio) = describe_streams(source, &described)?;
+        let (mut described, tunnel) = open::describe(source, options).await?;
+        let (description, video, audio) = open::describe_streams(source, &described)?;
         let mut notes = Vec::new();
-        set_up(source, &mut described, video, Step::SetUpVideo).await?;
+        open::set_up(source, &mut described, video, Step::SetUpVideo).await?;
         let audio = match audio {
             Some(stream) if description.audio.is_some() && !quirks.has(Quirk::BrokenSound) => {
-                set_up(source, &mut described, stream, Step::SetUpSound)
+                open::set_up(source, &mut described, stream, Step::SetUpSound)
                     .await
                     .map_err(|fault| Fault {
                         quirk: Some(Quirk::BrokenSound),
@@ -212,20 +201,12 @@ impl Session {
                 Some(stream)
             }
             Some(_) => {
-                notes.push(unsupported_sound(&description));
+                notes.push(open::unsupported_sound(&description));
                 None
             }
             None => None,
         };
-        let policy = PlayOptions::default()
-            // Each of these is stated wrongly by some cameras, and none is needed.
-            .initial_timestamp(InitialTimestampPolicy::Permissive)
-            .initial_seq(InitialSequenceNumberPolicy::Ignore)
-            .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::ProcessPackets);
-        let playing = step(source, Step::Play, PLAY_SECONDS, described.play(policy)).await?;
-        let stream = playing
-            .demuxed()
-            .map_err(|error| of_error(source, Step::Play, &error))?;
+        let stream = open::play(source, described).await?;
         let audio = audio.map(|audio| AudioTrack {
             stream: audio,
             context: context(&stream, audio),
@@ -395,102 +376,6 @@ impl Session {
     }
 }
 
-async fn describe(
-    source: &Source,
-    options: SessionOptions,
-) -> Result<(retina::client::Session<Described>, Option<Tunnel>), Fault> {
-    let opened = async {
-        let tunnel = match source.is_encrypted() {
-            true => Some(Tunnel::open(source).await?),
-            false => None,
-        };
-        let url = match &tunnel {
-            Some(tunnel) => tunnel.through(source.url()),
-            None => source.url().clone(),
-        };
-        let credentials = source
-            .credentials()
-            .map(|credentials| retina::client::Credentials {
-                username: credentials.username.clone(),
-                password: credentials.password.expose_secret().to_owned(),
-            });
-        let options = options
-            .creds(credentials)
-            .user_agent(concat!("cctv-agent/", env!("CARGO_PKG_VERSION")).to_owned())
-            .session_id(SessionIdPolicy::UseFirst);
-        retina::client::Session::describe(url, options)
-            .await
-            .map(|described| (described, tunnel))
-            .map_err(|error| of_error(source, Step::Describe, &error))
-    };
-    tokio::time::timeout(Duration::from_secs(DESCRIBE_SECONDS), opened)
-        .await
-        .unwrap_or_else(|_| Err(Fault::timeout(source, Step::Describe, DESCRIBE_SECONDS)))
-}
-
-/// The description, and the numbers of the video and the audio stream to set up.
-fn describe_streams(
-    source: &Source,
-    described: &retina::client::Session<Described>,
-) -> Result<(Description, usize, Option<usize>), Fault> {
-    let streams = described.streams();
-    let video = parameters::choose_video(streams)
-        .map_err(|(reason, what)| Fault::new(reason, format!("{}: {what}", source.shown())))?;
-    let audio = streams.iter().position(|stream| stream.media() == "audio");
-    let (video, codec) = video;
-    let description = Description {
-        video: codec,
-        video_parameters: parameters::video(streams.get(video), codec),
-        audio_encoding: audio
-            .and_then(|audio| streams.get(audio))
-            .map(|stream| stream.encoding_name().to_owned()),
-        audio: audio
-            .and_then(|audio| streams.get(audio))
-            .and_then(parameters::audio),
-        server: described.tool().map(|tool| tool.to_string()),
-    };
-    Ok((description, video, audio))
-}
-
-async fn set_up(
-    source: &Source,
-    described: &mut retina::client::Session<Described>,
-    stream: usize,
-    doing: Step,
-) -> Result<(), Fault> {
-    let transport = match source.transport {
-        Transport::Udp if !source.is_encrypted() => {
-            retina::client::Transport::Udp(UdpTransportOptions::default())
-        }
-        Transport::Tcp | Transport::Udp => {
-            retina::client::Transport::Tcp(TcpTransportOptions::default())
-        }
-    };
-    let options = SetupOptions::default()
-        .transport(transport)
-        .frame_format(FrameFormat::MP4);
-    step(
-        source,
-        doing,
-        SETUP_SECONDS,
-        described.setup(stream, options),
-    )
-    .await
-}
-
-/// Does one step of opening a session, within its limit.
-async fn step<T>(
-    source: &Source,
-    doing: Step,
-    seconds: u64,
-    work: impl Future<Output = Result<T, retina::Error>>,
-) -> Result<T, Fault> {
-    match tokio::time::timeout(Duration::from_secs(seconds), work).await {
-        Ok(done) => done.map_err(|error| of_error(source, doing, &error)),
-        Err(_) => Err(Fault::timeout(source, doing, seconds)),
-    }
-}
-
 fn of_error(source: &Source, doing: Step, error: &retina::Error) -> Fault {
     Fault::from_error(source, doing, error.status_code(), &error.to_string())
 }
@@ -502,14 +387,6 @@ fn context(stream: &Demuxed, index: usize) -> String {
         .and_then(retina::client::Stream::ctx)
         .map(ToString::to_string)
         .unwrap_or_default()
-}
-
-fn unsupported_sound(description: &Description) -> Note {
-    let encoding = description.audio_encoding.as_deref().unwrap_or("unknown");
-    Note {
-        text: format!("the sound ({encoding}) cannot be used; video is pulled without it"),
-        quirk: None,
-    }
 }
 
 /// 32.32 fixed-point seconds since 1900, of the era that reaches to 2036, to microseconds since

@@ -3,9 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use camera_sim::{Audio, CameraConfig, Fault, KeepAliveRefusal};
+use camera_sim::{Audio, CameraConfig, Fault, KeepAliveRefusal, Rendition, stamp};
 use cctv_agent::camera::media::{Event, RunStart};
 use cctv_agent::camera::quirks::Quirk;
+use cctv_agent::camera::source::{Source, Transport};
+use shared::sample::Sample;
+use shared::segment::StreamKind;
+use shared::time::WallTime;
 use shared::timeline::Reason;
 
 use super::{LIMITS, Pull, assert_faithful, kinds, picture, sei, simulate, small};
@@ -280,6 +284,67 @@ async fn keep_alives_may_be_refused_and_pictures_go_on() {
             if let Some(quirk) = quirk {
                 assert!(status.quirks.has(quirk), "{name}: {:?}", status.quirks);
             }
+        }
+    });
+    futures::future::join_all(runs).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_udp_loss_and_disorder_are_accounted_for_and_end_nothing() {
+    let cases = [
+        (Fault::Loss { fraction: 0.1 }, "lossy"),
+        (Fault::Reorder { fraction: 0.1 }, "disorderly"),
+    ];
+    let simulator = simulate(cases.iter().map(|(_, name)| small(name))).await;
+    let runs = cases.map(|(fault, name)| {
+        let simulator = &simulator;
+        async move {
+            let camera = simulator.camera(name).expect("it");
+            camera.fault(fault).expect("a fault");
+            let url = simulator.url(name, Rendition::Main);
+            let source = Source::new(url, None)
+                .expect("a source")
+                .over(Transport::Udp);
+            let mut pull = Pull::of(source, StreamKind::Main, simulator.clock());
+            let pictures = pull.pictures(60).await;
+            // A picture may have lost its stamp and nothing else; then it is not missing.
+            let stamped = |(sample, _): &(Sample, WallTime)| stamp::read_sei(&sample.payload);
+            let numbers: Vec<_> = pictures
+                .iter()
+                .filter_map(stamped)
+                .map(|sei| sei.frame)
+                .collect();
+            assert!(
+                numbers.windows(2).all(|pair| pair[0] < pair[1]),
+                "{name}: {numbers:?}"
+            );
+            let (first, last) = (numbers.first().unwrap(), numbers.last().unwrap());
+            let missing = (last - first + 1).saturating_sub(60);
+            let lost_us: i64 = pull
+                .seen
+                .iter()
+                .map(|event| match event {
+                    Event::Lost {
+                        from,
+                        to,
+                        reason: Reason::PacketsLost,
+                    } => to.micros_since(*from),
+                    _ => 0,
+                })
+                .sum();
+            // Ten pictures a second.
+            let said = (lost_us + 50_000) / 100_000;
+            assert!(said > 0, "{name}: nothing was lost");
+            assert!(
+                said >= i64::try_from(missing).unwrap(),
+                "{name}: {missing} are missing, {said} said: {}",
+                kinds(&pull.seen)
+            );
+            assert!(
+                !kinds(&pull.seen).contains("end("),
+                "{name}: {}",
+                kinds(&pull.seen)
+            );
         }
     });
     futures::future::join_all(runs).await;
