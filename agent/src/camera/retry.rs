@@ -24,6 +24,9 @@ const BREAKER_OPEN: Duration = Duration::from_secs(30);
 /// How often an open breaker looks whether the camera is back.
 const LOOK_EVERY: Duration = Duration::from_secs(4);
 
+/// After a refused password.
+const NOT_SOONER: Duration = Duration::from_secs(30);
+
 /// A session that gave pictures for less long counts as a failure still.
 const PROVEN: Duration = Duration::from_secs(10);
 
@@ -65,7 +68,7 @@ impl Default for Retry {
             // The jitter takes off up to half: 1 s to 2 s first, 15 s to 30 s in the end.
             plain: Backoff::new(Duration::from_secs(2), Duration::from_secs(30)),
             busy: Backoff::new(Duration::from_secs(2), Duration::from_secs(5)),
-            password: Backoff::new(Duration::from_secs(60), Duration::from_secs(300)),
+            password: Backoff::new(Duration::from_secs(40), Duration::from_secs(300)),
             failures: 0,
         }
     }
@@ -77,7 +80,7 @@ impl Retry {
         match outcome {
             Outcome::Wiser => Wait::plain(Duration::ZERO),
             Outcome::Refused(Reason::CameraRefusedCredentials) => {
-                Wait::plain(self.password.next(random))
+                Wait::plain(self.password.next(random).max(NOT_SOONER))
             }
             Outcome::NoPicture => {
                 self.password.reset();
