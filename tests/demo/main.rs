@@ -53,7 +53,10 @@ fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> Result<()> {
     let temporary =
         TempDir::with_prefix("cctv-demo-").context("making a directory for the demo")?;
-    let directory = arguments.data.as_deref().unwrap_or_else(|| temporary.path());
+    let directory = arguments
+        .data
+        .as_deref()
+        .unwrap_or_else(|| temporary.path());
     let unattended = arguments.check || arguments.browser_tests;
     let listen = if unattended {
         SocketAddr::from(([127, 0, 0, 1], 0))

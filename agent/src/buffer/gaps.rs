@@ -98,7 +98,7 @@ impl Ledger {
         };
         gap.hold = hold;
         if gap.reason == reason {
-            gap.detail = detail.or(gap.detail.take());
+            gap.detail = detail.or_else(|| gap.detail.take());
             return Vec::new();
         }
         if from <= gap.start {
@@ -378,7 +378,7 @@ mod tests {
         Wait {
             millis: i64,
         },
-        StepBack {
+        SetBack {
             millis: i64,
         },
     }
@@ -393,7 +393,7 @@ mod tests {
             6 => (0_i64..90, 1_i64..1_000).prop_map(|(after, lasting)| Step::Record { after, lasting }),
             2 => (0_i64..3_000, reason, 0_u64..3_000).prop_map(|(back, reason, hold)| Step::Miss { back, reason, hold }),
             3 => (1_i64..20_000).prop_map(|millis| Step::Wait { millis }),
-            1 => (1_i64..50_000).prop_map(|millis| Step::StepBack { millis }),
+            1 => (1_i64..50_000).prop_map(|millis| Step::SetBack { millis }),
         ]
     }
 
@@ -421,7 +421,7 @@ mod tests {
                         now += millis;
                         ledger.tick(at(now)).into_iter().collect()
                     }
-                    Step::StepBack { millis } => {
+                    Step::SetBack { millis } => {
                         now -= millis;
                         Vec::new()
                     }

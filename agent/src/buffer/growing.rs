@@ -22,9 +22,10 @@ pub struct OpenSegment {
 impl OpenSegment {
     /// Bytes of the file that are accounted for by fragments.
     pub fn reported_bytes(&self) -> u64 {
-        self.fragments
-            .last()
-            .map_or(u64::from(self.head.init_length), FragmentMeta::end_offset)
+        self.fragments.last().map_or_else(
+            || u64::from(self.head.init_length),
+            FragmentMeta::end_offset,
+        )
     }
 }
 

@@ -89,7 +89,10 @@ impl Buffer {
         self.inner.growing.truncate(segment, whole);
         let kept = open.fragments.get(..whole).and_then(<[_]>::last);
         Verified {
-            bytes: kept.map_or(u64::from(open.head.init_length), FragmentMeta::end_offset),
+            bytes: kept.map_or_else(
+                || u64::from(open.head.init_length),
+                FragmentMeta::end_offset,
+            ),
             lost,
         }
     }

@@ -33,7 +33,7 @@ pub(super) fn unpack(packed: &[u8]) -> Option<Vec<FragmentMeta>> {
     let (records, []) = records.as_chunks::<RECORD_BYTES>() else {
         return None;
     };
-    records.iter().map(|record| unpack_one(record)).collect()
+    records.iter().map(unpack_one).collect()
 }
 
 fn unpack_one(record: &[u8; RECORD_BYTES]) -> Option<FragmentMeta> {
