@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use prometheus_client::metrics::counter::Counter;
 use shared::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -30,6 +31,7 @@ use crate::config::Config;
 use crate::identity::Key;
 use crate::metrics::Metrics;
 use crate::recorder::{Disk, DiskConfig};
+use crate::supervisor::keep::keep;
 use crate::supervisor::{Site, Supervisor};
 use crate::uplink::Uplink;
 
@@ -44,6 +46,7 @@ pub struct Agent {
     disk: Disk,
     status: Option<(TcpListener, status::Page)>,
     handle: Handle,
+    faults: Counter,
 }
 
 impl std::fmt::Debug for Agent {
@@ -96,6 +99,7 @@ impl Agent {
             buffer.clone(),
             metrics.uplink.clone(),
         );
+        let faults = metrics.task_faults.clone();
         let page = status::Page::new(
             Arc::clone(&site),
             buffer.clone(),
@@ -120,6 +124,7 @@ impl Agent {
             disk,
             status,
             handle,
+            faults,
         })
     }
 
@@ -138,10 +143,7 @@ impl Agent {
             tokio::spawn(status::serve(listener, page, outlive.child_token()))
         });
         let stop_uplink = outlive.child_token();
-        let uplink = tokio::spawn({
-            let stop = stop_uplink.clone();
-            async move { self.uplink.run(stop).await }
-        });
+        let uplink = tokio::spawn(keep_uplink(self.uplink, self.faults, stop_uplink));
         self.supervisor.run(cancel).await;
         tracing::info!("stopping: closing segments");
         self.disk.shutdown().await;
@@ -151,10 +153,26 @@ impl Agent {
         if let Some(page) = page {
             page.await.context("the health page failed")?;
         }
-        self.buffer.close().await.context("cannot note the orderly stop")?;
+        self.buffer
+            .close()
+            .await
+            .context("cannot note the orderly stop")?;
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// A fault in the uplink must not end it for good: nobody would notice for as long as recording
+/// goes on.
+async fn keep_uplink(uplink: Uplink, faults: Counter, stop: CancellationToken) {
+    let start = || {
+        let (uplink, stop) = (uplink.clone(), stop.clone());
+        async move { uplink.run(stop).await }
+    };
+    keep("uplink", &stop, start, || {
+        faults.inc();
+    })
+    .await;
 }
 
 async fn open_buffer(
@@ -164,7 +182,11 @@ async fn open_buffer(
 ) -> anyhow::Result<(Buffer, RecoveryReport)> {
     let (settings, clock, key) = (config.buffer(), Arc::clone(clock), Arc::clone(key));
     let opening = tokio::task::spawn_blocking(move || {
-        Buffer::open(settings, clock, Arc::new(move |statement| key.sign(statement)))
+        Buffer::open(
+            settings,
+            clock,
+            Arc::new(move |statement| key.sign(statement)),
+        )
     });
     Ok(opening.await??)
 }

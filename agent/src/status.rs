@@ -10,6 +10,7 @@ pub mod report;
 mod text;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Query, State};
@@ -20,7 +21,8 @@ use serde::Deserialize;
 use shared::clock::Clock;
 use shared::time::WallTime;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::report::Report;
@@ -39,7 +41,14 @@ pub struct Page {
     metrics: Metrics,
     clock: Arc<dyn Clock>,
     started: WallTime,
+    /// The last report and when it was made.
+    fresh: Arc<Mutex<Option<Made>>>,
 }
+
+type Made = (Instant, Arc<Report>);
+
+/// Whoever asks more often gets the same report: asking must not cost the recorder anything.
+const FRESH: Duration = Duration::from_millis(250);
 
 impl Page {
     pub(crate) fn new(
@@ -57,10 +66,21 @@ impl Page {
             metrics,
             clock,
             started,
+            fresh: Arc::default(),
         }
     }
 
-    async fn report(&self) -> Report {
+    async fn report(&self) -> Arc<Report> {
+        let mut fresh = self.fresh.lock().await;
+        if let Some((_, report)) = fresh.as_ref().filter(|(made, _)| made.elapsed() < FRESH) {
+            return Arc::clone(report);
+        }
+        let report = Arc::new(self.make_report().await);
+        *fresh = Some((Instant::now(), Arc::clone(&report)));
+        report
+    }
+
+    async fn make_report(&self) -> Report {
         let now = self.clock.wall();
         let mut uplink = self.uplink.borrow().clone();
         // Counted here, because the uplink counts only while it is connected.
@@ -130,7 +150,8 @@ async fn as_html(
         .and_then(|value| value.to_str().ok());
     let language = Language::choose(wish.lang.as_deref(), accepted);
     let zone = page.site.config().agent.zone();
-    Html(html::page(&page.report().await, language, &zone).into_string())
+    let report = page.report().await;
+    Html(html::page(&report, language, &zone).into_string())
 }
 
 async fn style() -> impl IntoResponse {
@@ -140,12 +161,13 @@ async fn style() -> impl IntoResponse {
     )
 }
 
-async fn as_json(State(page): State<Page>) -> axum::Json<Report> {
+async fn as_json(State(page): State<Page>) -> axum::Json<Arc<Report>> {
     axum::Json(page.report().await)
 }
 
 async fn metrics(State(page): State<Page>) -> Response {
-    match page.metrics.text(&page.report().await) {
+    let report = page.report().await;
+    match page.metrics.text(&report) {
         Ok(text) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, kind)], text).into_response()

@@ -330,3 +330,115 @@ fn uplink_report(status: &Status, now: WallTime) -> UplinkReport {
         certificate_expires: status.certificate_expires.map(Time),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::segment::StreamKind;
+
+    use super::*;
+    use crate::camera::quirks::Quirks;
+    use crate::recorder::RecorderStatus;
+
+    const NOW: WallTime = WallTime::from_secs(1_000_000);
+
+    fn view(state: StreamState, age_ms: i64, missing: Option<Reason>) -> CameraView {
+        let id = CameraId::new(NOW);
+        CameraView {
+            id,
+            name: "gate".to_owned(),
+            recording: RecordingMode::Continuous,
+            upload: UploadPolicy::All,
+            retention_hours: None,
+            camera: Some(CameraStatus {
+                camera: id,
+                stream: StreamKind::Main,
+                state,
+                detail: None,
+                last_picture: Some(NOW.offset_micros(-age_ms * 1_000)),
+                bits_per_second: 4_000_000,
+                milli_fps: 25_000,
+                clock_uncertainty_us: None,
+                clock_offset_us: None,
+                run: None,
+                picture: None,
+                sessions: 1,
+                lost_packets: 0,
+                quirks: Quirks::default(),
+            }),
+            recorder: RecorderStatus {
+                missing,
+                ..RecorderStatus::default()
+            },
+        }
+    }
+
+    #[test]
+    fn a_connection_without_fresh_pictures_is_not_live() {
+        let fresh = camera(view(StreamState::Live, 4_900, None), NOW);
+        assert_eq!(
+            (fresh.state, fresh.health),
+            (CameraState::Live, Health::Good)
+        );
+        let old = camera(view(StreamState::Live, 5_000, None), NOW);
+        assert_eq!(
+            (old.state, old.health),
+            (CameraState::Stale, Health::Trouble)
+        );
+        assert_eq!(old.age_ms, Some(5_000));
+    }
+
+    #[test]
+    fn a_refused_password_is_told_apart_from_an_unreachable_camera() {
+        let down = |reason| {
+            let state = StreamState::Down { reason, since: NOW };
+            camera(view(state, 60_000, Some(reason)), NOW)
+        };
+        let refused = down(Reason::CameraRefusedCredentials);
+        let unreachable = down(Reason::CameraUnreachable);
+        assert_ne!(refused.message, unreachable.message);
+        assert_eq!(
+            (refused.state, refused.health),
+            (CameraState::Down, Health::Trouble)
+        );
+    }
+
+    #[test]
+    fn pictures_that_are_not_written_are_trouble_unless_nobody_wants_them() {
+        let full = camera(view(StreamState::Live, 0, Some(Reason::DiskFull)), NOW);
+        assert_eq!(full.health, Health::Trouble);
+        let idle = camera(
+            view(StreamState::Live, 0, Some(Reason::OutsideSchedule)),
+            NOW,
+        );
+        assert_eq!(idle.health, Health::Good);
+    }
+
+    #[test]
+    fn a_disk_smaller_than_the_reserve_has_its_own_sentence() {
+        let mut status = BufferStatus {
+            total_bytes: 1_000,
+            free_bytes: 900,
+            reserve_bytes: 2_000,
+            ..BufferStatus::default()
+        };
+        let report = buffer_report(&status, false, NOW);
+        assert_eq!(
+            (report.message, report.health),
+            (text::RESERVE_TOO_LARGE, Health::Trouble)
+        );
+        status.fault = Some(Reason::DiskReadOnly);
+        let report = buffer_report(&status, false, NOW);
+        assert_eq!(report.message, message::reason(Reason::DiskReadOnly));
+    }
+
+    #[test]
+    fn a_forecast_is_a_warning_only_while_uploads_fall_behind() {
+        let status = BufferStatus {
+            total_bytes: 1_000,
+            deletes_unsent_at: Some(NOW + std::time::Duration::from_secs(3_600)),
+            ..BufferStatus::default()
+        };
+        assert_eq!(buffer_report(&status, false, NOW).health, Health::Good);
+        assert_eq!(buffer_report(&status, true, NOW).health, Health::Attention);
+    }
+}

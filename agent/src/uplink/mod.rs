@@ -116,7 +116,8 @@ impl Shared {
     }
 }
 
-/// The way to the coordinator, of an agent that runs.
+/// The way to the coordinator, of an agent that runs. Clones share it.
+#[derive(Clone)]
 pub struct Uplink {
     shared: Arc<Shared>,
 }
@@ -162,7 +163,7 @@ impl Uplink {
         self.shared.status.subscribe()
     }
 
-    /// Connects, and again for ever; ends when told to.
+    /// Connects, and again for ever; ends when told to. Only one may run at a time.
     pub async fn run(&self, cancel: CancellationToken) {
         let shared = &self.shared;
         let settings = &shared.settings;
