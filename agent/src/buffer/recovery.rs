@@ -240,7 +240,7 @@ mod tests {
         let left = std::fs::read(&path).unwrap();
         if let Some(meta) = &found.kept {
             meta.check().unwrap();
-            let walk = read::walk(std::io::Cursor::new(&left)).unwrap();
+            let walk = read::walk(io::Cursor::new(&left)).unwrap();
             assert_eq!(walk.stop, Stop::EndOfFile);
             assert_eq!(walk.fragments, meta.fragments);
         }

@@ -334,7 +334,7 @@ async fn an_index_of_a_newer_agent_is_left_alone() {
         (!matches!(opened, Err(BufferError::InUse { .. }))).then_some(opened)
     })
     .await;
-    let error = opened.err().expect("it is refused").to_string();
+    let error = opened.expect_err("it is refused").to_string();
     assert!(error.contains("newer version"), "{error}");
 }
 
