@@ -151,6 +151,9 @@ impl Tally {
     }
 
     fn picture(&mut self, picture: Picture, now: Now) {
+        // First whether anything broke: what came before cannot be compared with this picture.
+        self.runs.picture(picture.clone(), now, &mut self.events);
+        self.follow();
         self.first_picture
             .get_or_insert_with(|| now.monotonic.saturating_sub(self.began.monotonic));
         let bytes = picture.payload.len();
@@ -166,7 +169,6 @@ impl Tally {
         if self.video.as_ref() != Some(&*picture.parameters) {
             self.video = Some((*picture.parameters).clone());
         }
-        self.runs.picture(picture, now, &mut self.events);
     }
 
     /// Notices breaks; the events themselves are of no use here.

@@ -53,12 +53,8 @@ impl Fault {
 
     /// The camera did not answer in time.
     pub(super) fn timeout(source: &Source, step: Step, seconds: u64) -> Self {
-        let reason = match step {
-            Step::Describe => Reason::CameraUnreachable,
-            _ => Reason::CameraStalled,
-        };
         Self::new(
-            reason,
+            Reason::CameraStalled,
             format!(
                 "{}: no answer within {seconds} s while {}",
                 source.shown(),

@@ -10,11 +10,19 @@ use retina::client::{
 };
 use retina::codec::FrameFormat;
 use secrecy::ExposeSecret;
+use shared::timeline::Reason;
+use tokio::net::TcpStream;
 
 use super::fault::{Fault, Step};
-use super::tunnel::Tunnel;
+use super::tunnel::{RTSPS_PORT, Tunnel};
 use super::{Description, Note, of_error, parameters};
 use crate::camera::source::{Source, Transport};
+
+/// Registered for RTSP (RFC 2326 section 9.2).
+const RTSP_PORT: u16 = 554;
+
+/// For one TCP handshake.
+const KNOCK: Duration = Duration::from_secs(1);
 
 /// Limits for the steps of opening a session. Small cameras need seconds to answer while they
 /// encode.
@@ -50,9 +58,28 @@ pub(super) async fn describe(
             .map(|described| (described, tunnel))
             .map_err(|error| of_error(source, Step::Describe, &error))
     };
-    tokio::time::timeout(Duration::from_secs(DESCRIBE_SECONDS), opened)
-        .await
-        .unwrap_or_else(|_| Err(Fault::timeout(source, Step::Describe, DESCRIBE_SECONDS)))
+    match tokio::time::timeout(Duration::from_secs(DESCRIBE_SECONDS), opened).await {
+        Ok(opened) => opened,
+        Err(_) => Err(Fault {
+            reason: why_silent(source).await,
+            ..Fault::timeout(source, Step::Describe, DESCRIBE_SECONDS)
+        }),
+    }
+}
+
+/// Whether a camera that does not answer is there at all.
+async fn why_silent(source: &Source) -> Reason {
+    let url = source.url();
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let usual = match source.is_encrypted() {
+        true => RTSPS_PORT,
+        false => RTSP_PORT,
+    };
+    let port = url.port().unwrap_or(usual);
+    match tokio::time::timeout(KNOCK, TcpStream::connect((host, port))).await {
+        Ok(Ok(_)) => Reason::CameraStalled,
+        Ok(Err(_)) | Err(_) => Reason::CameraUnreachable,
+    }
 }
 
 /// The description, and the numbers of the video and the audio stream to set up.

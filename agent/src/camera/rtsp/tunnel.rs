@@ -22,7 +22,7 @@ use super::fault::Fault;
 use crate::camera::source::{CertificatePolicy, Source};
 
 /// Registered for RTSP over TLS (RFC 7826 section 19.2).
-const RTSPS_PORT: u16 = 322;
+pub(super) const RTSPS_PORT: u16 = 322;
 
 /// How long the library may take to connect to its own host.
 const PICK_UP: Duration = Duration::from_secs(5);
