@@ -49,7 +49,7 @@ demo-check: build ## The same without a person: fetch and decode video of every 
 check: test-packages $(UI_STAMP) ## Formatting, lints, types, documentation, licences
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --locked --workspace --no-deps --document-private-items --quiet
 	@if command -v cargo-deny >/dev/null; then cargo deny --log-level error check licenses bans sources; \
 	else echo "SKIPPED: cargo-deny is not installed (cargo install cargo-deny); licences are still checked by a test"; fi
 	cd ui && npm run --silent check
