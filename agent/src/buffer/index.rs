@@ -6,25 +6,32 @@
 //! told to the outside that a power cut could take back. What the statements mean belongs to
 //! [`segments`], [`ledger`] and [`outbox`](super::outbox), not here.
 
+mod answer;
+pub(super) mod holdings;
 pub(super) mod ledger;
+pub(super) mod located;
 mod packed;
+pub(super) mod rows;
 pub(super) mod segments;
 pub(super) mod state;
+mod worker;
 
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{JoinHandle, Thread};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use shared::time::WallTime;
 use tokio::sync::oneshot;
 
+pub use answer::IndexError;
+pub(crate) use answer::Pending;
+
 use super::ballast::Ballast;
+use worker::{Message, Work, Worker, in_savepoint};
 
 /// The whole schema, newest version; also its documentation.
 const SCHEMA: &str = include_str!("schema.sql");
@@ -36,131 +43,6 @@ const MIGRATIONS: [&str; SCHEMA_VERSION as usize - 1] = [];
 const APPLICATION_ID: u32 = 0x6363_7476;
 /// Work waiting for the thread; more is refused with [`IndexError::Busy`].
 const QUEUE: usize = 4_096;
-/// How long a write that nobody waits for may be held to share its commit with others.
-const GATHER: Duration = Duration::from_millis(200);
-
-/// Why the index could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum IndexError {
-    #[error("cannot open the index {}: {source}", path.display())]
-    Open {
-        path: PathBuf,
-        source: rusqlite::Error,
-    },
-    #[error(
-        "the index {} was made by a newer version of the agent (schema {found}, this one knows {SCHEMA_VERSION}); install that version again",
-        path.display()
-    )]
-    Newer { path: PathBuf, found: u32 },
-    #[error(
-        "the index is damaged ({doing}: {source}); it is made again from the files at the next start"
-    )]
-    Damaged {
-        doing: &'static str,
-        source: rusqlite::Error,
-    },
-    #[error("the index {} does not hold together", path.display())]
-    Distrusted { path: PathBuf },
-    #[error("the index failed while {doing}: {source}")]
-    Sql {
-        doing: &'static str,
-        source: rusqlite::Error,
-    },
-    #[error("the index could not make its changes durable: {message}")]
-    Commit { message: String },
-    #[error("the index does not keep up: {QUEUE} requests are waiting")]
-    Busy,
-    #[error("the index has been closed")]
-    Closed,
-}
-
-impl IndexError {
-    pub(super) fn new(doing: &'static str, source: rusqlite::Error) -> Self {
-        if is_damage(&source) {
-            Self::Damaged { doing, source }
-        } else {
-            Self::Sql { doing, source }
-        }
-    }
-
-    /// Whether only making the index anew can help.
-    pub fn is_damage(&self) -> bool {
-        match self {
-            Self::Damaged { .. } | Self::Distrusted { .. } => true,
-            Self::Open { source, .. } => is_damage(source),
-            _ => false,
-        }
-    }
-}
-
-/// Whether the file is not, or no longer, a database.
-fn is_damage(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-    )
-}
-
-/// An answer that comes when the work is done and, for a write, durable.
-#[derive(Debug)]
-pub(crate) struct Pending<T>(oneshot::Receiver<Result<T, IndexError>>);
-
-impl<T> Pending<T> {
-    /// An answer that is there already.
-    pub(crate) fn ready(answer: Result<T, IndexError>) -> Self {
-        let (reply, pending) = oneshot::channel();
-        // The receiver is right here.
-        let _ = reply.send(answer);
-        Self(pending)
-    }
-
-    pub(crate) async fn wait(self) -> Result<T, IndexError> {
-        self.0.await.unwrap_or(Err(IndexError::Closed))
-    }
-
-    /// Blocks the thread; unlike tokio's own way of doing so also inside a runtime, where opening
-    /// the buffer is worth its milliseconds.
-    pub(crate) fn block(mut self) -> Result<T, IndexError> {
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        let mut context = Context::from_waker(&waker);
-        loop {
-            match Pin::new(&mut self.0).poll(&mut context) {
-                Poll::Ready(answer) => return answer.unwrap_or(Err(IndexError::Closed)),
-                Poll::Pending => std::thread::park(),
-            }
-        }
-    }
-
-    /// `None` while the work is still going on.
-    pub(crate) fn poll(&mut self) -> Option<Result<T, IndexError>> {
-        match self.0.try_recv() {
-            Ok(answer) => Some(answer),
-            Err(oneshot::error::TryRecvError::Empty) => None,
-            Err(oneshot::error::TryRecvError::Closed) => Some(Err(IndexError::Closed)),
-        }
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// Called after the commit, with what went wrong with it if anything did.
-type AfterCommit = Box<dyn FnOnce(Option<String>) + Send>;
-type Work = Box<dyn FnOnce(&Connection) -> AfterCommit + Send>;
-
-enum Message {
-    Read(Work),
-    /// Committed within [`GATHER`], together with others.
-    Write(Work),
-    /// Committed at once, together with whatever waits.
-    UrgentWrite(Work),
-    Close,
-}
 
 /// Handle to the thread. Dropping the last one closes the database after committing what waits.
 #[derive(Debug)]
@@ -281,135 +163,6 @@ impl Drop for Index {
     }
 }
 
-/// One failing piece of work undoes only itself, not what shares its transaction.
-fn in_savepoint<T>(
-    connection: &Connection,
-    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    connection.execute_batch("savepoint work")?;
-    let result = work(connection);
-    connection.execute_batch(if result.is_ok() {
-        "release work"
-    } else {
-        "rollback to work; release work"
-    })?;
-    result
-}
-
-struct Worker {
-    connection: Connection,
-    messages: Receiver<Message>,
-    /// Work done inside the open transaction.
-    waiting: Vec<AfterCommit>,
-    damaged: Arc<AtomicBool>,
-    /// Made when damage is met, so that the next start does not trust the database.
-    suspicion: PathBuf,
-    ballast: Ballast,
-}
-
-impl Worker {
-    fn run(mut self) {
-        let mut deadline = None;
-        loop {
-            let message = match deadline {
-                None => self
-                    .messages
-                    .recv()
-                    .map_err(|_| RecvTimeoutError::Disconnected),
-                Some(at) => self.messages.recv_timeout(remaining(at)),
-            };
-            match message {
-                Ok(Message::Write(work)) => {
-                    self.write(work);
-                    deadline.get_or_insert_with(|| Instant::now() + GATHER);
-                    if deadline.is_some_and(|at| remaining(at).is_zero()) {
-                        self.commit();
-                        deadline = None;
-                    }
-                }
-                Ok(Message::UrgentWrite(work)) => {
-                    self.write(work);
-                    let closing = self.drain();
-                    self.commit();
-                    deadline = None;
-                    if closing {
-                        return;
-                    }
-                }
-                Ok(Message::Read(work)) => {
-                    self.commit();
-                    deadline = None;
-                    work(&self.connection)(None);
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    self.commit();
-                    deadline = None;
-                }
-                Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => {
-                    self.commit();
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Takes along whatever else is there already; true when that was the end.
-    fn drain(&mut self) -> bool {
-        while let Ok(message) = self.messages.try_recv() {
-            match message {
-                Message::Write(work) | Message::UrgentWrite(work) => self.write(work),
-                Message::Read(work) => {
-                    self.commit();
-                    work(&self.connection)(None);
-                }
-                Message::Close => return true,
-            }
-        }
-        false
-    }
-
-    fn write(&mut self, work: Work) {
-        if self.waiting.is_empty()
-            && let Err(error) = self.connection.execute_batch("begin immediate")
-        {
-            tracing::warn!(%error, "the index cannot begin a transaction");
-        }
-        let after = work(&self.connection);
-        self.waiting.push(after);
-    }
-
-    fn commit(&mut self) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        let failure = self.connection.execute_batch("commit").err().map(|error| {
-            self.failed(&error);
-            error.to_string()
-        });
-        for after in self.waiting.drain(..) {
-            after(failure.clone());
-        }
-        if self.damaged.load(Ordering::Relaxed) && !self.suspicion.exists() {
-            // Where even that fails, the next start meets the damage as this one did.
-            let _ = std::fs::File::create(&self.suspicion);
-        }
-    }
-
-    fn failed(&self, error: &rusqlite::Error) {
-        tracing::warn!(%error, "the index cannot commit");
-        if is_damage(error) {
-            self.damaged.store(true, Ordering::Relaxed);
-        }
-        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) && self.ballast.drop() {
-            tracing::warn!("gave up the space set aside, so that recordings can be deleted");
-        }
-        if !self.connection.is_autocommit() {
-            // Fails only when SQLite has rolled back by itself.
-            let _ = self.connection.execute_batch("rollback");
-        }
-    }
-}
-
 /// A file beside the database, with its name and a suffix.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -420,10 +173,6 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// Exists when the database was found damaged while it was used.
 pub(super) fn suspicion(path: &Path) -> PathBuf {
     beside(path, ".damaged")
-}
-
-fn remaining(at: Instant) -> Duration {
-    at.saturating_duration_since(Instant::now())
 }
 
 fn connect(path: &Path, now: WallTime) -> Result<Connection, IndexError> {

@@ -16,8 +16,8 @@ use shared::segment::{SegmentMeta, StreamKind};
 use shared::time::{TimeRange, WallTime};
 use shared::timeline::{self, Reason};
 
-use super::index::segments::{self, Located};
-use super::index::{IndexError, ledger};
+use super::index::located::{self, Located};
+use super::index::{IndexError, holdings, ledger, rows, segments};
 use super::reconcile;
 use super::retention::{self, Eviction, Rates, Usage};
 use super::{BufferConfig, Limits, Policies};
@@ -112,7 +112,7 @@ impl Inspection {
         let mut after = None;
         loop {
             let page = self.ask("listing segments", |connection| {
-                segments::page(connection, after, PAGE)
+                located::page(connection, after, PAGE)
             })?;
             let Some(last) = page.last() else { break };
             after = Some(last.id);
@@ -148,9 +148,9 @@ impl Inspection {
         policies: &Policies,
         now: WallTime,
     ) -> Result<Vec<Eviction>, IndexError> {
-        let totals = self.ask("adding up recordings", segments::totals)?;
+        let totals = self.ask("adding up recordings", holdings::totals)?;
         let held = self.ask("listing recordings", |connection| {
-            segments::next_to_evict(connection, usize::MAX)
+            holdings::next_to_evict(connection, usize::MAX)
         })?;
         let usage = Usage {
             used_bytes: totals.bytes,
@@ -170,7 +170,7 @@ impl Inspection {
 
     fn has_row(&self, id: SegmentId) -> Result<bool, IndexError> {
         let stream = self.ask("looking for a segment", |connection| {
-            segments::stream_of_segment(connection, id)
+            located::stream_of_segment(connection, id)
         })?;
         Ok(stream.is_some())
     }
@@ -322,5 +322,5 @@ fn millis(duration: Duration) -> u64 {
 }
 
 fn name(reason: Reason) -> String {
-    segments::reason_name(reason)
+    rows::reason_name(reason)
 }

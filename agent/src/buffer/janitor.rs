@@ -16,8 +16,8 @@ use shared::id::SegmentId;
 use shared::time::WallTime;
 use shared::timeline::Reason;
 
-use super::index::segments::{self, Totals};
-use super::index::{IndexError, ledger};
+use super::index::holdings::{self, Totals};
+use super::index::{IndexError, ledger, located, segments};
 use super::retention::{self, Eviction, Rates, Usage};
 use super::{Inner, files};
 
@@ -89,7 +89,7 @@ impl Janitor {
             let next = inner
                 .index
                 .read("looking for what to delete", |connection| {
-                    segments::next_to_evict(connection, BATCH)
+                    holdings::next_to_evict(connection, BATCH)
                 })
                 .block()?;
             let evictions = retention::by_space(bytes, &next, &inner.policies());
@@ -128,7 +128,7 @@ impl Janitor {
                 let expired = inner
                     .index
                     .read("looking for what is too old", move |connection| {
-                        segments::ended_before(connection, camera, now - age, unsent_too, BATCH)
+                        holdings::ended_before(connection, camera, now - age, unsent_too, BATCH)
                     })
                     .block()?;
                 let more = expired.len() == BATCH;
@@ -169,7 +169,7 @@ impl Janitor {
             inner
                 .index
                 .read("finding files to delete", move |connection| {
-                    segments::paths(connection, &wanted)
+                    located::paths(connection, &wanted)
                 })
                 .block()?
         };
@@ -254,7 +254,7 @@ fn tell(eviction: &Eviction) {
 pub(super) fn look(inner: &Inner) -> Result<(Usage, Totals), IndexError> {
     let totals = inner
         .index
-        .read("adding up recordings", segments::totals)
+        .read("adding up recordings", holdings::totals)
         .block()?;
     let open: u64 = inner
         .growing

@@ -42,8 +42,8 @@ use tokio::sync::watch;
 pub use files::SegmentBytes;
 pub use growing::{GrowthCursor, OpenSegment};
 pub use index::IndexError;
+pub use index::holdings::{Holding, Totals};
 pub use index::ledger::StreamHistory;
-pub use index::segments::{Holding, Totals};
 pub use reconcile::Reconciliation;
 pub use recovery::RecoveryReport;
 pub use retention::Eviction;
@@ -52,9 +52,8 @@ pub use sending::{Candidate, News, Priority, ReadError};
 use crate::config::Schedule;
 use growing::Growing;
 pub(crate) use index::Pending;
-use index::{Index, ledger, segments, state};
+use index::{Index, holdings, ledger, segments, state};
 use janitor::Call;
-pub(crate) use recording::Verified;
 use recovery::PreviousEnding;
 
 /// Signs a segment's statement with the agent's key.
@@ -219,7 +218,7 @@ impl Buffer {
             .inner
             .index
             .read("listing recordings", |connection| {
-                segments::next_to_evict(connection, usize::MAX)
+                holdings::next_to_evict(connection, usize::MAX)
             })
             .wait()
             .await?;

@@ -21,8 +21,8 @@ use shared::wire::control::BufferStatus;
 use tokio::sync::watch;
 
 use super::growing::Growing;
-use super::index::segments::{self, Unfinished};
-use super::index::{Index, IndexError, beside, ledger, state, suspicion};
+use super::index::located::{self, Unfinished};
+use super::index::{Index, IndexError, beside, ledger, segments, state, suspicion};
 use super::janitor::Janitor;
 use super::recovery::{self, Recovered, RecoveryReport};
 use super::{Buffer, BufferConfig, BufferError, Inner, Reconciliation, Sign, reconcile};
@@ -209,7 +209,7 @@ impl Inner {
     fn settle_unfinished(&self, report: &mut RecoveryReport) -> Result<(), BufferError> {
         let unfinished = self
             .index
-            .read("looking for open segments", segments::unfinished)
+            .read("looking for open segments", located::unfinished)
             .block()?;
         for row in unfinished {
             match row.eviction {
@@ -312,7 +312,7 @@ impl Inner {
         };
         self.index
             .write_now("noting what was lost", move |connection| {
-                let Some((camera, stream)) = segments::stream_of_segment(connection, id)? else {
+                let Some((camera, stream)) = located::stream_of_segment(connection, id)? else {
                     return Ok(());
                 };
                 let entry = LedgerEntry {
@@ -333,7 +333,7 @@ impl Inner {
         let latest = self
             .index
             .read("looking at the latest segments", |connection| {
-                segments::closed_last(connection, LOOKED_AT)
+                located::closed_last(connection, LOOKED_AT)
             })
             .block()?;
         for row in latest {

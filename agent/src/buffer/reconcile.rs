@@ -14,8 +14,8 @@ use shared::id::{LedgerId, SegmentId};
 use shared::time::{TimeRange, WallTime};
 use shared::timeline::{self, LedgerEntry, Reason};
 
-use super::index::segments::{self, Located};
-use super::index::{IndexError, ledger, state};
+use super::index::located::{self, Located};
+use super::index::{IndexError, ledger, segments, state};
 use super::{Inner, files, recovery, salvage};
 
 /// Rows read at a time.
@@ -96,7 +96,7 @@ fn compare(
         let page = inner
             .index
             .read("listing segments", move |connection| {
-                segments::page(connection, after, PAGE)
+                located::page(connection, after, PAGE)
             })
             .block()?;
         let Some(last) = page.last() else { break };

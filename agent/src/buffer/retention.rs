@@ -10,7 +10,7 @@ use shared::time::WallTime;
 use shared::timeline::Reason;
 use shared::wire::control::UploadPolicy;
 
-use super::index::segments::{Holding, Totals};
+use super::index::holdings::{Holding, Totals};
 use super::{CameraRule, Limits, Policies};
 
 /// The filesystem and what of it is ours.

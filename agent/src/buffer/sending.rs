@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use super::files::SegmentBytes;
 use super::growing::{GrowthCursor, OpenSegment};
-use super::index::{IndexError, ledger, segments};
+use super::index::{IndexError, holdings, ledger, located, segments};
 use super::{Buffer, Policies, outbox};
 
 /// Younger segments are uploaded before the backlog.
@@ -199,7 +199,7 @@ impl Buffer {
             .read("counting uploads", move |connection| {
                 let mut count = 0;
                 for (camera, wish) in wishes(connection, &policies, now)? {
-                    count += segments::count_to_upload(connection, camera, wish == Wish::Events)?;
+                    count += holdings::count_to_upload(connection, camera, wish == Wish::Events)?;
                 }
                 Ok(count)
             })
@@ -260,7 +260,7 @@ impl Buffer {
             .inner
             .index
             .read("finding a segment", move |connection| {
-                segments::file(connection, segment)
+                located::file(connection, segment)
             })
             .wait()
             .await?
@@ -344,7 +344,7 @@ fn candidates(
         }
         for (priority, ended_after, events_only) in passes {
             for (holding, root) in
-                segments::to_upload(connection, camera, ended_after, events_only, limit)?
+                holdings::to_upload(connection, camera, ended_after, events_only, limit)?
             {
                 found.entry(holding.segment).or_insert(Candidate {
                     segment: holding.segment,

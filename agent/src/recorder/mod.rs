@@ -11,6 +11,7 @@ mod cutter;
 mod disk;
 mod gate;
 mod intake;
+mod job;
 mod pre_roll;
 pub mod storage;
 mod task;

@@ -8,7 +8,8 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::disk::Lane;
-use super::intake::{Intake, Job};
+use super::intake::Intake;
+use super::job::Job;
 use super::{Assignment, Trigger};
 use crate::buffer::{Buffer, StreamHistory};
 use shared::time::TimeRange;

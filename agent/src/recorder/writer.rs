@@ -13,7 +13,7 @@ use shared::id::SegmentId;
 use shared::segment::{FragmentMeta, SegmentHead};
 use shared::time::WallTime;
 
-use super::intake::{Fragment, RunFacts};
+use super::job::{Fragment, RunFacts};
 use super::storage::{SegmentFile, Storage};
 
 /// Blocks are set aside at least in such pieces.

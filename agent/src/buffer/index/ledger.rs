@@ -7,7 +7,7 @@ use shared::segment::StreamKind;
 use shared::time::{TimeRange, WallTime};
 use shared::timeline::{LedgerEntry, Reason};
 
-use super::segments::{blob, range, reason_from, reason_name, stream_code, stream_from, time};
+use super::rows::{blob, range, reason_from, reason_name, stream_code, stream_from, time};
 use crate::buffer::outbox;
 
 /// A stream as the index remembers it.

@@ -57,8 +57,8 @@ impl Record {
     }
 }
 
-/// One line whenever something changed: the newest picture, what is written and what is durable,
-/// in microseconds.
+/// One line whenever something changed: the newest picture and how far recordings are durable, in
+/// microseconds.
 async fn tell(site: Arc<Site>, cancel: CancellationToken) -> std::io::Result<()> {
     let mut ticks = tokio::time::interval(SAY_EVERY);
     let mut last = None;
@@ -70,15 +70,11 @@ async fn tell(site: Arc<Site>, cancel: CancellationToken) -> std::io::Result<()>
         let Some(stream) = site.streams().pop() else {
             continue;
         };
-        let now = (
-            stream.last_picture,
-            stream.recorded_until,
-            stream.durable_until,
-        );
+        let now = (stream.last_picture, stream.durable_until);
         if last != Some(now) {
             last = Some(now);
             let micros = |time: Option<WallTime>| time.map_or(0, WallTime::as_micros);
-            let line = format!("{} {} {}\n", micros(now.0), micros(now.1), micros(now.2));
+            let line = format!("{} {}\n", micros(now.0), micros(now.1));
             let mut out = std::io::stdout().lock();
             if out
                 .write_all(line.as_bytes())

@@ -12,22 +12,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use shared::clock::Clock;
-use shared::id::{CameraId, SegmentId};
+use shared::id::{CameraId, LedgerId};
 use shared::segment::StreamKind;
-use shared::time::WallTime;
+use shared::time::{TimeRange, WallTime};
 use shared::timeline::{LedgerEntry, Reason};
 use tokio::sync::watch;
 
 use super::super::RecorderStatus;
-use super::super::intake::{Fragment, Job, Missing};
-use super::super::storage::{SegmentFile, Storage, reason_of};
+use super::super::job::{Fragment, Job, Missing};
+use super::super::storage::{Storage, reason_of};
 use super::super::writer::{self, WriteError, Writer};
+use super::LaneShared;
+use super::endings::Endings;
 use super::ledger_writes::LedgerWrites;
 use super::sync::Round;
-use super::{LaneShared, Refusal};
+use super::thread::Refusal;
 use crate::buffer::Buffer;
 use crate::buffer::gaps::Ledger;
-use crate::buffer::{Pending, Verified};
 
 /// A write that failed is tried again after this.
 const RETRY: Duration = Duration::from_millis(200);
@@ -43,30 +44,6 @@ pub(super) struct Bench<'a> {
     pub(super) patience: Duration,
     /// Number of the sync round that will cover what is written now.
     pub(super) next_round: u64,
-}
-
-/// A segment that gets no more fragments.
-#[derive(Debug)]
-struct Ending {
-    id: SegmentId,
-    file: Arc<dyn SegmentFile>,
-    bytes: u64,
-    /// The round that makes its last fragment durable.
-    round: u64,
-    /// A sync failed since it was written: what the disk really holds has to be read again.
-    suspect: bool,
-    step: Step,
-    /// That it is not in the index yet has been logged.
-    logged: bool,
-}
-
-#[derive(Debug)]
-enum Step {
-    Syncing,
-    /// Waiting for its row and record.
-    Indexing(Pending<()>),
-    /// The index failed; to be tried again.
-    Stuck,
 }
 
 #[derive(Debug)]
@@ -89,7 +66,7 @@ pub(super) struct LaneState {
     queue: VecDeque<Job>,
     trouble: Option<Trouble>,
     writer: Option<Writer>,
-    endings: Vec<Ending>,
+    endings: Endings,
     /// Bytes of the last whole segment.
     usual_bytes: u64,
     written_until: Option<WallTime>,
@@ -119,7 +96,7 @@ impl LaneState {
             queue: VecDeque::new(),
             trouble: None,
             writer: None,
-            endings: Vec::new(),
+            endings: Endings::default(),
             usual_bytes: 0,
             written_until: None,
             written_in: 0,
@@ -279,15 +256,8 @@ impl LaneState {
             return;
         };
         self.usual_bytes = writer.end();
-        self.endings.push(Ending {
-            id: writer.head.id,
-            bytes: writer.end(),
-            file: writer.file,
-            round: bench.next_round,
-            suspect: false,
-            step: Step::Syncing,
-            logged: false,
-        });
+        let (id, bytes) = (writer.head.id, writer.end());
+        self.endings.push(id, writer.file, bytes, bench.next_round);
         self.publish();
     }
 
@@ -368,23 +338,14 @@ impl LaneState {
                 .directories
                 .extend(writer.path.parent().map(Into::into));
         }
-        for ending in &self.endings {
-            if ending.round == number {
-                round.files.push(Arc::clone(&ending.file));
-            }
-        }
+        self.endings.join_round(round, number);
     }
 
     /// Round `number` is over. After a failure nothing since the last good round is certain.
     pub(super) fn round_done(&mut self, number: u64, ok: bool, bench: &Bench<'_>) {
         if !ok {
             self.end_segment(bench);
-            for ending in &mut self.endings {
-                if matches!(ending.step, Step::Syncing) {
-                    ending.suspect = true;
-                    ending.round = bench.next_round;
-                }
-            }
+            self.endings.suspect(bench.next_round);
             self.written_in = bench.next_round;
             return;
         }
@@ -394,49 +355,23 @@ impl LaneState {
             status.durable_until = status.durable_until.max(until);
             changed
         });
-        for index in 0..self.endings.len() {
-            let ending = &self.endings[index];
-            if matches!(ending.step, Step::Syncing) && ending.round <= number {
-                self.index(index, bench);
-            }
-        }
+        let lost = self.endings.synced(number, bench.buffer);
+        self.note_lost(lost, bench);
     }
 
-    /// The bytes are safe: the row and the record follow.
-    fn index(&mut self, index: usize, bench: &Bench<'_>) {
-        let Some(ending) = self.endings.get_mut(index) else {
-            return;
-        };
-        if ending.suspect {
-            let verified = bench.buffer.verify_open_segment(ending.id);
-            ending.bytes = verified.bytes;
-            let Verified { lost, .. } = verified;
-            if let Some(range) = lost {
-                self.entries.push(
-                    LedgerEntry {
-                        id: shared::id::LedgerId::new(bench.clock.wall()),
-                        camera: self.camera,
-                        stream: self.stream,
-                        range,
-                        reason: Reason::DiskError,
-                        detail: Some("written, and not readable after the disk failed".to_owned()),
-                    },
-                    bench.buffer,
-                );
-            }
+    /// What a failed sync lost, although it had been written.
+    fn note_lost(&mut self, lost: Vec<TimeRange>, bench: &Bench<'_>) {
+        for range in lost {
+            let entry = LedgerEntry {
+                id: LedgerId::new(bench.clock.wall()),
+                camera: self.camera,
+                stream: self.stream,
+                range,
+                reason: Reason::DiskError,
+                detail: Some("written, and not readable after the disk failed".to_owned()),
+            };
+            self.entries.push(entry, bench.buffer);
         }
-        let Some(ending) = self.endings.get_mut(index) else {
-            return;
-        };
-        ending.suspect = false;
-        // Gives back what was reserved and not needed, and what a failed write left behind.
-        ending.step = match ending.file.truncate(ending.bytes) {
-            Ok(()) => Step::Indexing(bench.buffer.close_segment(ending.id, ending.bytes)),
-            Err(error) => {
-                tracing::warn!(segment.id = %ending.id, %error, "cannot cut a segment to its length");
-                Step::Stuck
-            }
-        };
     }
 
     /// Once in a while: gaps grow, rows become durable, failures are tried again.
@@ -453,35 +388,8 @@ impl LaneState {
 
     pub(super) fn poll(&mut self, bench: &Bench<'_>) {
         self.entries.poll(bench.buffer);
-        let mut retry = Vec::new();
-        let mut settled = Vec::new();
-        for (index, ending) in self.endings.iter_mut().enumerate() {
-            let answer = match &mut ending.step {
-                Step::Syncing => continue,
-                Step::Stuck => {
-                    retry.push(index);
-                    continue;
-                }
-                Step::Indexing(pending) => pending.poll(),
-            };
-            match answer {
-                None => {}
-                Some(Ok(())) => settled.push(ending.id),
-                Some(Err(error)) => {
-                    if !std::mem::replace(&mut ending.logged, true) {
-                        tracing::warn!(segment.id = %ending.id, %error, "a segment is not in the index yet");
-                    }
-                    ending.step = Step::Stuck;
-                }
-            }
-        }
-        for index in retry {
-            self.index(index, bench);
-        }
-        for id in settled {
-            bench.buffer.segment_settled(id);
-            self.endings.retain(|ending| ending.id != id);
-        }
+        let lost = self.endings.poll(bench.buffer);
+        self.note_lost(lost, bench);
     }
 
     /// Writes down how far an open gap has come, once everything queued is done.
