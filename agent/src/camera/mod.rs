@@ -1,7 +1,7 @@
 //! From a URL to samples with wall times: one supervised task per stream, one fan-out for all its
 //! consumers.
 //!
-//! [`stream`] gives the handle for consumers and the task to run. The recorder, the detector and the
+//! [`stream()`] gives the handle for consumers and the task to run. The recorder, the detector and the
 //! live relay subscribe; nothing outside this module speaks to a camera. `design/time.md` says how
 //! wall time is made.
 //!
