@@ -49,8 +49,10 @@ async fn after_an_outage_everything_is_there_and_little_was_sent_twice() -> Resu
         .as_u64()
         .unwrap_or(u64::MAX);
     let sent = scene.site.link().up_bytes() - before;
+    // A killed coordinator forgets what it gathered of each upload in flight; of half a minute of small pictures that is a lot.
+    let gathered = short_or(4 << 20, 0);
     ensure!(
-        resent * 20 < sent,
+        resent.saturating_sub(gathered) * 20 < sent,
         "{resent} of {sent} bytes were sent twice"
     );
     scene.stop().await
