@@ -93,10 +93,9 @@ impl Janitor {
                 })
                 .block()?;
             let evictions = retention::by_space(bytes, &next, &inner.policies());
-            if evictions.is_empty() {
+            if evictions.is_empty() || !self.evict(inner, evictions)? {
                 break;
             }
-            self.evict(inner, evictions)?;
             (usage, totals) = look(inner)?;
         }
         self.forget(inner, now, &totals);
@@ -131,7 +130,7 @@ impl Janitor {
                         holdings::ended_before(connection, camera, now - age, unsent_too, BATCH)
                     })
                     .block()?;
-                let more = expired.len() == BATCH;
+                let mut more = expired.len() == BATCH;
                 let evictions: Vec<_> = expired
                     .into_iter()
                     .map(|holding| Eviction {
@@ -140,7 +139,7 @@ impl Janitor {
                     })
                     .collect();
                 if !evictions.is_empty() {
-                    self.evict(inner, evictions)?;
+                    more &= self.evict(inner, evictions)?;
                 }
                 if !more {
                     break;
@@ -150,7 +149,8 @@ impl Janitor {
         Ok(())
     }
 
-    fn evict(&mut self, inner: &Inner, evictions: Vec<Eviction>) -> Result<(), IndexError> {
+    /// False when something could not be deleted: then there is no point in going on.
+    fn evict(&mut self, inner: &Inner, evictions: Vec<Eviction>) -> Result<bool, IndexError> {
         let intentions: Vec<_> = evictions
             .iter()
             .map(|eviction| (eviction.holding.segment, eviction.reason))
@@ -173,6 +173,7 @@ impl Janitor {
                 })
                 .block()?
         };
+        let mut kept = Vec::new();
         for (eviction, path) in evictions.iter().zip(paths) {
             let Some(path) = path else { continue };
             let path = inner.config.segments.join(path);
@@ -180,9 +181,21 @@ impl Janitor {
                 tell(eviction);
                 self.unfinished
                     .push((eviction.holding.segment, eviction.reason));
+            } else {
+                kept.push(eviction.holding.segment);
             }
         }
-        self.finish(inner)
+        self.finish(inner)?;
+        let all_gone = kept.is_empty();
+        if !all_gone {
+            inner
+                .index
+                .write_now("keeping what cannot be deleted", move |connection| {
+                    segments::give_up_eviction(connection, &kept)
+                })
+                .block()?;
+        }
+        Ok(all_gone)
     }
 
     /// Rows follow their files.

@@ -62,10 +62,10 @@ pub(super) async fn run(assignment: Assignment, cancel: CancellationToken) {
             },
             _ = tick.tick() => intake.tick(clock.wall()),
         }
-        deliver(&mut intake, &lane);
+        deliver(&mut intake, &lane, &buffer);
     }
     intake.finish();
-    deliver(&mut intake, &lane);
+    deliver(&mut intake, &lane, &buffer);
 }
 
 /// Asks the index where the stream's past ends, until it answers; `None` when cancelled.
@@ -91,7 +91,7 @@ async fn register(assignment: &Assignment, cancel: &CancellationToken) -> Option
     }
 }
 
-fn deliver(intake: &mut Intake, lane: &Lane) {
+fn deliver(intake: &mut Intake, lane: &Lane, buffer: &Buffer) {
     let mut refused = None;
     for job in intake.jobs() {
         match job {
@@ -102,6 +102,8 @@ fn deliver(intake: &mut Intake, lane: &Lane) {
                 refused = lane.write(fragment).err();
                 if let Some(reason) = refused {
                     intake.refused(from, reason);
+                    // The disk thread may be stuck in a call and unable to say so itself.
+                    buffer.set_fault(Some(reason));
                 }
             }
             fact => lane.tell(fact),

@@ -283,6 +283,59 @@ async fn age_deletes_what_is_uploaded_and_waits_for_the_rest() {
     assert!(gaps.iter().all(|gap| gap.reason == Reason::ExpiredByAge));
 }
 
+/// A file with the immutable attribute, which binds even the superuser.
+struct Undeletable(std::path::PathBuf);
+
+impl Undeletable {
+    fn make(path: &Path) -> Option<Self> {
+        Self::chattr("+i", path).then(|| Self(path.to_owned()))
+    }
+
+    fn chattr(change: &str, path: &Path) -> bool {
+        let output = std::process::Command::new("chattr")
+            .arg(change)
+            .arg(path)
+            .output();
+        output.is_ok_and(|output| output.status.success())
+    }
+}
+
+impl Drop for Undeletable {
+    fn drop(&mut self) {
+        assert!(Self::chattr("-i", &self.0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_deleted_is_held_as_before() {
+    let mut site = Site::new();
+    let buffer = filled(&site, 3).await;
+    let (segments, _) = told(&buffer).await;
+    buffer.close().await.unwrap();
+    drop(buffer);
+    let stubborn = segments[0].head.id;
+    let Some(_guard) = Undeletable::make(&site.file_of(stubborn)) else {
+        eprintln!("SKIPPED: this process may not make a file undeletable (chattr +i)");
+        return;
+    };
+    site.limits.max_bytes = Some(1);
+    let (buffer, _) = site.open();
+    let left = eventually("the others are deleted", async || {
+        let left = buffer
+            .dry_run(site.limits, Policies::default())
+            .await
+            .unwrap();
+        (left.len() == 1).then_some(left)
+    })
+    .await;
+    assert_eq!(left[0].holding.segment, stubborn);
+    let (_, gaps) = told(&buffer).await;
+    assert!(
+        gaps.iter()
+            .all(|gap| Some(gap.range) != segments[0].wall_range())
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_that_was_begun_is_finished_at_the_next_start() {
     let site = Site::new();

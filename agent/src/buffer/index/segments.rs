@@ -122,6 +122,16 @@ pub(crate) fn begin_eviction(
     Ok(())
 }
 
+/// They could not be deleted and are held as before.
+pub(crate) fn give_up_eviction(connection: &Connection, ids: &[SegmentId]) -> rusqlite::Result<()> {
+    let mut statement =
+        connection.prepare_cached("update segment set state = 1, eviction = null where id = ?1")?;
+    for id in ids {
+        statement.execute([id.as_bytes()])?;
+    }
+    Ok(())
+}
+
 /// The file is gone: the row goes, and the coordinator is told. Where it was the only copy, the
 /// ledger says why it is missing.
 pub(crate) fn finish_eviction(
@@ -189,7 +199,8 @@ pub(crate) fn meta(
 }
 
 /// What the closed segments of a stream that touch the range have recorded, fragment by fragment,
-/// and whether the coordinator has a copy.
+/// and whether the coordinator has a copy. One that is being deleted counts until the ledger says
+/// that it is gone.
 pub(crate) fn covering(
     connection: &Connection,
     camera: CameraId,
@@ -199,7 +210,7 @@ pub(crate) fn covering(
     connection
         .prepare_cached(
             "select uploaded_us, packed from segment join fragments on segment = id
-             where camera = ?1 and stream = ?2 and state = 1 and end_us > ?3 and start_us < ?4",
+             where camera = ?1 and stream = ?2 and state <> 0 and end_us > ?3 and start_us < ?4",
         )?
         .query_map(
             params![

@@ -10,6 +10,10 @@ use super::super::storage::SegmentFile;
 use super::sync::Round;
 use crate::buffer::{Buffer, Pending};
 
+/// Segments of one stream that wait for an index that does not answer. What is more is left to the
+/// next start, which finds it in the files.
+const MAX_WAITING: usize = 64;
+
 #[derive(Debug)]
 struct Ending {
     id: SegmentId,
@@ -108,6 +112,11 @@ impl Endings {
             }
             true
         });
+        while self.0.len() > MAX_WAITING {
+            let left = self.0.remove(0);
+            tracing::error!(segment.id = %left.id, "the index does not take a segment; the next start does");
+            buffer.segment_settled(left.id);
+        }
         lost
     }
 }

@@ -6,6 +6,10 @@ use shared::timeline::LedgerEntry;
 
 use crate::buffer::{Buffer, Pending};
 
+/// Entries of one stream that wait for an index that does not answer. Beyond that the oldest is
+/// given up; the stream's watermark stays before it, so that it never looks explained.
+const MAX_WAITING: usize = 1_024;
+
 #[derive(Debug)]
 struct Write {
     entry: LedgerEntry,
@@ -40,6 +44,10 @@ impl LedgerWrites {
             None => {
                 let pending = Some((entry.clone(), buffer.write_gap(&entry)));
                 self.writes.push(Write { entry, pending });
+                if self.writes.len() > MAX_WAITING {
+                    let given_up = self.writes.remove(0).entry;
+                    tracing::error!(camera.id = %given_up.camera, range = ?given_up.range, "a gap is not in the ledger");
+                }
             }
         }
     }

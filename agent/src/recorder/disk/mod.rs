@@ -204,6 +204,14 @@ impl Inner {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The sync thread holds on to the channel, so its end has to be said.
+        let (reply, _) = oneshot::channel();
+        self.send(Message::Shutdown(reply));
+    }
+}
+
 /// The recorder's end of a stream's queue. Dropping it ends the stream's segment.
 #[derive(Debug)]
 pub(super) struct Lane {
