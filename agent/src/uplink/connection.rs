@@ -30,7 +30,7 @@ const TEND: Duration = Duration::from_millis(200);
 const ROUTE_CHECK: Duration = Duration::from_secs(2);
 
 /// Bytes that may wait or be unacknowledged: at least so many,
-const SMALLEST_WINDOW: u64 = 256 * 1024;
+const SMALLEST_WINDOW: u64 = 64 * 1024;
 
 /// and at most so many; 450 Mbit/s at 300 ms.
 const LARGEST_WINDOW: u64 = 16 * 1024 * 1024;
@@ -159,9 +159,9 @@ impl Connection {
     /// Keeps the connection well; never returns.
     ///
     /// It moves to a new socket whenever the host reaches the coordinator from another address, so
-    /// that it survives a change of network. And it lets only about twice as much wait as the
-    /// network takes in a round trip: more would only be memory, a longer way for what is urgent,
-    /// and bytes to be sent again after a cut.
+    /// that it survives a change of network. And it lets only half as much wait as the network takes
+    /// in a round trip: more would only be memory, a longer way for what is urgent, and bytes to be
+    /// sent again after a cut.
     pub(crate) async fn tend(&self) {
         let mut source = local_address_towards(self.remote());
         let mut route_checked = Instant::now();
@@ -169,7 +169,7 @@ impl Connection {
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             every.tick().await;
-            let window = self.inner.stats().path.cwnd.saturating_mul(2);
+            let window = self.inner.stats().path.cwnd.saturating_mul(3) / 2;
             self.inner
                 .set_send_window(window.clamp(SMALLEST_WINDOW, LARGEST_WINDOW));
             if self.route == Route::Udp && route_checked.elapsed() >= ROUTE_CHECK {

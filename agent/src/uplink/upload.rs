@@ -14,10 +14,10 @@ use shared::id::SegmentId;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use self::attempt::{Happening, Piece};
+use self::attempt::{Handed, Happening, Piece};
 use super::connection::Connection;
 use super::planner::budget::{Budget, DayUse, Plan};
-use super::planner::uploads::{Attempt, Candidate, Settled, Step, Uploads};
+use super::planner::uploads::{Attempt, Candidate, PIECES, Settled, Step, Uploads};
 use super::{SessionEnd, Shared};
 use crate::buffer::Priority;
 
@@ -39,7 +39,16 @@ pub(super) struct Plans {
     budget: Budget,
     /// Refused or unreadable.
     given_up: VecDeque<SegmentId>,
+    /// The attempts that stand.
+    attempts: HashMap<Attempt, Underway>,
     kept: DayUse,
+}
+
+/// What the driver knows of one attempt.
+struct Underway {
+    segment: SegmentId,
+    pieces: mpsc::Sender<Piece>,
+    handed: Handed,
 }
 
 impl Plans {
@@ -50,11 +59,15 @@ impl Plans {
             kept: budget.today(),
             budget,
             given_up: VecDeque::new(),
+            attempts: HashMap::new(),
         }
     }
 
     /// The connection is gone, and every attempt with it.
     pub(super) fn disconnected(&mut self, uplink: &Shared) {
+        for (attempt, underway) in self.attempts.drain() {
+            self.uploads.handed(attempt, underway.handed.get());
+        }
         self.uploads.disconnected(uplink.now());
         self.keep(uplink);
     }
@@ -79,7 +92,6 @@ struct Driver<'a> {
     uplink: &'a Shared,
     plans: &'a mut Plans,
     attempts: JoinSet<()>,
-    pieces: HashMap<Attempt, (SegmentId, mpsc::Sender<Piece>)>,
     happened: mpsc::Sender<(Attempt, Happening)>,
     happenings: mpsc::Receiver<(Attempt, Happening)>,
 }
@@ -91,7 +103,6 @@ impl<'a> Driver<'a> {
             uplink,
             plans,
             attempts: JoinSet::new(),
-            pieces: HashMap::new(),
             happened,
             happenings,
         }
@@ -145,9 +156,10 @@ impl<'a> Driver<'a> {
                 } => {
                     let piece = Piece { start, end, last };
                     let taken = self
-                        .pieces
+                        .plans
+                        .attempts
                         .get(&attempt)
-                        .is_some_and(|(_, pieces)| pieces.try_send(piece).is_ok());
+                        .is_some_and(|underway| underway.pieces.try_send(piece).is_ok());
                     if taken {
                         self.uplink.counters.uploaded_bytes(end - start);
                     } else {
@@ -164,14 +176,21 @@ impl<'a> Driver<'a> {
 
     fn offer(&mut self, connection: &Connection, attempt: Attempt, candidate: Candidate) {
         tracing::trace!(?attempt, segment.id = %candidate.segment, size_bytes = candidate.size, "offering");
-        let (pieces, granted) = mpsc::channel(1);
-        self.pieces.insert(attempt, (candidate.segment, pieces));
+        let (pieces, granted) = mpsc::channel(PIECES as usize);
+        let handed = Handed::default();
+        let underway = Underway {
+            segment: candidate.segment,
+            pieces,
+            handed: handed.clone(),
+        };
+        self.plans.attempts.insert(attempt, underway);
         let teller = attempt::Teller::new(attempt, self.happened.clone());
         self.attempts.spawn(attempt::run(
             connection.opener(),
             candidate,
             self.uplink.buffer.clone(),
             granted,
+            handed,
             teller,
         ));
     }
@@ -182,18 +201,19 @@ impl<'a> Driver<'a> {
         let uploads = &mut self.plans.uploads;
         let settled = match what {
             Happening::Answered(answer) => uploads.answered(attempt, answer, now),
-            Happening::Sent => {
-                uploads.sent(attempt);
+            Happening::Sent { end } => {
+                uploads.sent(attempt, end);
                 return Ok(());
             }
             Happening::Finished(result) => uploads.finished(attempt, &result, now),
             Happening::Checked(damage) => uploads.checked(attempt, damage, now),
             Happening::Unreadable(detail) => uploads.unreadable(attempt, detail),
             Happening::Ended(problem) => {
-                if let Some((segment, _)) = self.pieces.remove(&attempt)
-                    && let Some(problem) = problem
-                {
-                    tracing::debug!(segment.id = %segment, %problem, "an upload broke off");
+                if let Some(underway) = self.plans.attempts.remove(&attempt) {
+                    uploads.handed(attempt, underway.handed.get());
+                    if let Some(problem) = problem {
+                        tracing::debug!(segment.id = %underway.segment, %problem, "an upload broke off");
+                    }
                 }
                 uploads.failed(attempt, now);
                 None

@@ -4,7 +4,8 @@
 //! way puts it back to waiting, later each time; only the coordinator's `stored` or `have` settles
 //! it as stored. Urgent recordings go first, also beyond the ordinary number in flight; of every
 //! [`BACKLOG_EVERY`] other offers one is the oldest of the backlog, so that neither fresh footage
-//! nor the backlog waits for ever.
+//! nor the backlog waits for ever. Bytes are sent of one recording after the other: it counts
+//! sooner, and a cut finds less half done.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,6 +26,10 @@ pub const BACKLOG_EVERY: u32 = 4;
 
 /// Urgent recordings in flight beyond the ordinary number.
 pub const URGENT_EXTRA: usize = 2;
+
+/// Pieces granted and not handed to the connection yet, so that reading the next one from the disk
+/// overlaps with sending; urgent recordings do not wait for those of others.
+pub const PIECES: u32 = 2;
 
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
@@ -80,15 +85,9 @@ pub enum Settled {
 
 #[derive(Clone, Debug)]
 enum State {
-    Waiting {
-        until: Duration,
-    },
+    Waiting { until: Duration },
     Offered(Attempt),
-    Sending {
-        attempt: Attempt,
-        next: u64,
-        piece: bool,
-    },
+    Sending { attempt: Attempt, next: u64 },
     Finishing(Attempt),
     Checking(Attempt),
 }
@@ -99,9 +98,11 @@ struct Upload {
     state: State,
     /// Attempts that failed in a row.
     failures: u32,
-    /// Serial number of its last piece, to take turns.
-    turn: u64,
-    /// End of the furthest piece that was ever sent.
+    /// Pieces granted and not handed to the connection yet.
+    pieces: u32,
+    /// Up to where the present attempt has handed bytes to the connection.
+    handed: u64,
+    /// Up to where any attempt has.
     furthest: u64,
 }
 
@@ -114,7 +115,6 @@ pub struct Uploads {
     /// No offer before; set when the coordinator says `later`.
     pause: Duration,
     next_attempt: u64,
-    next_turn: u64,
     /// Offers since the last one from the backlog.
     since_backlog: u32,
     /// Bytes sent more than once.
@@ -130,7 +130,6 @@ impl Uploads {
             connected: false,
             pause: Duration::ZERO,
             next_attempt: 0,
-            next_turn: 0,
             since_backlog: 0,
             resent: 0,
         }
@@ -156,7 +155,8 @@ impl Uploads {
                         until: now.monotonic,
                     },
                     failures: 0,
-                    turn: 0,
+                    pieces: 0,
+                    handed: 0,
                     furthest: 0,
                 },
             };
@@ -222,6 +222,7 @@ impl Uploads {
         let attempt = Attempt(self.next_attempt);
         self.next_attempt += 1;
         upload.state = State::Offered(attempt);
+        upload.pieces = 0;
         Some(Step::Offer {
             attempt,
             candidate: upload.candidate.clone(),
@@ -268,54 +269,55 @@ impl Uploads {
         }
     }
 
-    /// The next piece: urgent ones first, then whoever has waited longest for a turn.
+    /// The next piece: urgent recordings first, then the one that was offered first.
     fn send(&mut self, budget: &mut Budget, now: Now) -> Step {
-        let candidate = self
+        let granted: u32 = self.uploads.values().map(Upload::outstanding).sum();
+        let may_send = |upload: &&mut Upload| {
+            let others = if upload.candidate.urgent {
+                upload.pieces
+            } else {
+                granted
+            };
+            matches!(upload.state, State::Sending { .. }) && others < PIECES
+        };
+        let chosen = self
             .uploads
             .values_mut()
-            .filter(|upload| matches!(upload.state, State::Sending { piece: false, .. }))
-            .min_by_key(|upload| (!upload.candidate.urgent, upload.turn));
-        if let Some(upload) = candidate
-            && let State::Sending { attempt, next, .. } = upload.state
-        {
-            let size = upload.candidate.size;
-            let granted = match size.saturating_sub(next) {
-                0 => Grant::Bytes(0),
-                left => budget.grant(now, left),
+            .filter(may_send)
+            .min_by_key(|upload| (!upload.candidate.urgent, upload.attempt()));
+        let Some((upload, attempt, next)) = chosen.and_then(|upload| match upload.state {
+            State::Sending { attempt, next } => Some((upload, attempt, next)),
+            _ => None,
+        }) else {
+            return Step::Wait {
+                until: self.earliest_offer(now),
             };
-            match granted {
-                Grant::Bytes(bytes) => {
-                    let end = next.saturating_add(bytes);
-                    let last = end >= size;
-                    self.resent += upload.furthest.min(end).saturating_sub(next);
-                    upload.furthest = upload.furthest.max(end);
-                    upload.turn = self.next_turn;
-                    self.next_turn += 1;
-                    upload.state = if last {
-                        State::Finishing(attempt)
-                    } else {
-                        State::Sending {
-                            attempt,
-                            next: end,
-                            piece: true,
-                        }
-                    };
-                    return Step::Send {
-                        attempt,
-                        start: next,
-                        end,
-                        last,
-                    };
-                }
-                Grant::Wait(wait) => {
-                    return Step::Wait {
-                        until: self.earliest_offer(now).min(now.monotonic + wait),
-                    };
+        };
+        let size = upload.candidate.size;
+        let granted = match size.saturating_sub(next) {
+            0 => Grant::Bytes(0),
+            left => budget.grant(now, left),
+        };
+        match granted {
+            Grant::Bytes(bytes) => {
+                let end = next.saturating_add(bytes);
+                let last = end >= size;
+                upload.pieces += 1;
+                upload.state = if last {
+                    State::Finishing(attempt)
+                } else {
+                    State::Sending { attempt, next: end }
+                };
+                Step::Send {
+                    attempt,
+                    start: next,
+                    end,
+                    last,
                 }
             }
-        }
-        Step::Wait {
-            until: self.earliest_offer(now),
+            Grant::Wait(wait) => Step::Wait {
+                until: self.earliest_offer(now).min(now.monotonic + wait),
+            },
         }
     }
 
@@ -336,17 +338,26 @@ impl Uploads {
             .map_or(idle, |until| until.min(idle))
     }
 
-    /// A piece has been handed to the connection; the next may follow.
-    pub fn sent(&mut self, attempt: Attempt) {
-        if let Some(upload) = self.find(attempt)
-            && let State::Sending { next, .. } = upload.state
-        {
-            upload.state = State::Sending {
-                attempt,
-                next,
-                piece: false,
-            };
+    /// A piece has been handed to the connection, up to byte `end`; the next may follow.
+    pub fn sent(&mut self, attempt: Attempt, end: u64) {
+        self.handed(attempt, end);
+        if let Some(upload) = self.find(attempt) {
+            upload.pieces = upload.pieces.saturating_sub(1);
         }
+    }
+
+    /// The attempt has handed everything up to byte `end` to the connection, perhaps in the middle
+    /// of a piece. To be said before an attempt is over, for the account of what is sent twice.
+    pub fn handed(&mut self, attempt: Attempt, end: u64) {
+        let mut again = 0;
+        if let Some(upload) = self.find(attempt)
+            && end > upload.handed
+        {
+            again = upload.furthest.min(end).saturating_sub(upload.handed);
+            upload.handed = end;
+            upload.furthest = upload.furthest.max(end);
+        }
+        self.resent += again;
     }
 
     /// The coordinator's answer to an offer.
@@ -365,8 +376,8 @@ impl Uploads {
                 upload.state = State::Sending {
                     attempt,
                     next: from,
-                    piece: false,
                 };
+                upload.handed = from;
                 None
             }
             UploadAnswer::Have => self.settle(attempt, Settled::Stored),
@@ -459,6 +470,14 @@ impl Uploads {
 }
 
 impl Upload {
+    /// Pieces of the present attempt that are granted and not handed over.
+    const fn outstanding(&self) -> u32 {
+        match self.state {
+            State::Sending { .. } | State::Finishing(_) => self.pieces,
+            State::Waiting { .. } | State::Offered(_) | State::Checking(_) => 0,
+        }
+    }
+
     const fn attempt(&self) -> Option<Attempt> {
         match self.state {
             State::Waiting { .. } => None,

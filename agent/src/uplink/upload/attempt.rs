@@ -1,5 +1,8 @@
 //! One attempt to bring one recording to the coordinator.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bytes::Bytes;
 use shared::hash::Hasher;
 use shared::wire::StreamHeader;
@@ -27,14 +30,39 @@ pub(super) struct Piece {
 #[derive(Debug)]
 pub(super) enum Happening {
     Answered(UploadAnswer),
-    /// A piece is in the connection's hands.
-    Sent,
+    /// A piece is in the connection's hands, up to this byte of the file.
+    Sent {
+        end: u64,
+    },
     Finished(UploadResult),
     /// After `corrupt`: the damage of our own file, if it has any.
     Checked(Option<String>),
     Unreadable(String),
     /// The last that is told of an attempt, with what went wrong.
     Ended(Option<String>),
+}
+
+/// Bytes handed to the connection at once. Finer than a piece, so that what a cut makes us send
+/// again is known well.
+const SLICE_BYTES: usize = 64 * 1024;
+
+/// Up to which byte of the file the connection has been given everything; readable also when the
+/// attempt has ended with its connection.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Handed(Arc<AtomicU64>);
+
+impl Handed {
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn begin(&self, from: u64) {
+        self.0.store(from, Ordering::Relaxed);
+    }
+
+    fn add(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
 }
 
 /// The way to the driver.
@@ -60,9 +88,10 @@ pub(super) async fn run(
     candidate: Candidate,
     buffer: Buffer,
     granted: mpsc::Receiver<Piece>,
+    handed: Handed,
     teller: Teller,
 ) {
-    let problem = match dialogue(&opener, &candidate, &buffer, granted, &teller).await {
+    let problem = match dialogue(&opener, &candidate, &buffer, granted, handed, &teller).await {
         Ok(()) => None,
         Err(Problem::Stream(error)) => Some(error.to_string()),
         Err(Problem::File(detail)) => {
@@ -98,6 +127,7 @@ async fn dialogue(
     candidate: &Candidate,
     buffer: &Buffer,
     granted: mpsc::Receiver<Piece>,
+    handed: Handed,
     teller: &Teller,
 ) -> Result<(), Problem> {
     let (mut sender, mut receiver) = opener.open().await.map_err(StreamError::from)?;
@@ -124,8 +154,14 @@ async fn dialogue(
     let bytes = buffer
         .read_range(candidate.segment, from, candidate.size)
         .await?;
+    handed.begin(from);
+    let source = Source {
+        bytes,
+        ahead: Bytes::new(),
+        handed,
+    };
     teller.tell(Happening::Answered(answer)).await;
-    let result = send(&mut sender, &mut receiver, bytes, granted, teller).await?;
+    let result = send(&mut sender, &mut receiver, source, granted, teller).await?;
     let corrupt = matches!(result, UploadResult::Corrupt { .. });
     teller.tell(Happening::Finished(result)).await;
     if corrupt {
@@ -140,23 +176,19 @@ async fn dialogue(
 async fn send(
     sender: &mut Sender,
     receiver: &mut Receiver,
-    bytes: SegmentBytes,
+    mut source: Source,
     mut granted: mpsc::Receiver<Piece>,
     teller: &Teller,
 ) -> Result<UploadResult, Problem> {
-    let mut source = Source {
-        bytes,
-        ahead: Bytes::new(),
-    };
     let sending = async {
         loop {
             let piece = granted.recv().await.ok_or(Problem::Abandoned)?;
             source.send(sender, piece.end - piece.start).await?;
+            teller.tell(Happening::Sent { end: piece.end }).await;
             if piece.last {
                 sender.finish();
                 return Ok::<(), Problem>(());
             }
-            teller.tell(Happening::Sent).await;
         }
     };
     let result = async {
@@ -175,6 +207,7 @@ async fn send(
 struct Source {
     bytes: SegmentBytes,
     ahead: Bytes,
+    handed: Handed,
 }
 
 impl Source {
@@ -185,10 +218,12 @@ impl Source {
                 let read = read.map_err(|error| Problem::File(error.to_string()))?;
                 self.ahead = read.ok_or_else(|| Problem::File("it became shorter".to_owned()))?;
             }
-            let now = usize::try_from(length)
-                .map_or(self.ahead.len(), |length| length.min(self.ahead.len()));
-            length -= u64::try_from(now).unwrap_or(length);
-            sender.encoded(self.ahead.split_to(now)).await?;
+            let slice = self.ahead.len().min(SLICE_BYTES);
+            let slice = usize::try_from(length).map_or(slice, |length| length.min(slice));
+            sender.encoded(self.ahead.split_to(slice)).await?;
+            let slice = u64::try_from(slice).unwrap_or(length);
+            self.handed.add(slice);
+            length -= slice;
         }
         Ok(())
     }

@@ -192,11 +192,12 @@ impl Model {
         *arrived = end;
         if matches!(behaviour, Behaviour::BreakWhileSending) {
             self.attempts.remove(&attempt);
+            self.uploads.handed(attempt, end);
             self.uploads.failed(attempt, now);
             return;
         }
+        self.uploads.sent(attempt, end);
         if !last {
-            self.uploads.sent(attempt);
             return;
         }
         let Some((candidate, behaviour, _)) = self.attempts.remove(&attempt) else {
@@ -315,12 +316,51 @@ fn an_urgent_recording_overtakes_a_full_line_and_takes_the_next_pieces() {
     assert_eq!(candidate, urgent);
     uploads.answered(attempt, UploadAnswer::Want { from: 0 }, at(1));
     for _ in 0..5 {
-        let Step::Send { attempt: whose, .. } = uploads.next(&mut budget, at(1)) else {
+        let Step::Send {
+            attempt: whose,
+            end,
+            ..
+        } = uploads.next(&mut budget, at(1))
+        else {
             panic!("a piece expected");
         };
         assert_eq!(whose, attempt);
-        uploads.sent(attempt);
+        uploads.sent(attempt, end);
     }
+}
+
+#[test]
+fn bytes_are_sent_of_one_recording_after_the_other() {
+    let wanted: Vec<_> = (10..13)
+        .map(|n| candidate(n, Duration::from_secs(9_000 + n), false))
+        .collect();
+    let mut uploads = Uploads::new(PARALLEL);
+    let mut budget = Budget::new(Plan::unlimited(), None, at(0));
+    uploads.wanted(wanted, at(0));
+    uploads.connected(at(0));
+    let mut order = Vec::new();
+    let mut granted = std::collections::VecDeque::new();
+    loop {
+        match uploads.next(&mut budget, at(0)) {
+            Step::Offer { attempt, .. } => {
+                uploads.answered(attempt, UploadAnswer::Want { from: 0 }, at(0));
+            }
+            Step::Send { attempt, end, .. } => {
+                granted.push_back((attempt, end));
+                order.push(attempt);
+            }
+            Step::Wait { .. } => match granted.pop_front() {
+                Some((attempt, end)) => uploads.sent(attempt, end),
+                None => break,
+            },
+        }
+        assert!(granted.len() <= usize::try_from(PIECES).unwrap());
+    }
+    let mut sorted = order.clone();
+    sorted.sort_unstable();
+    assert_eq!(order, sorted);
+    sorted.dedup();
+    assert_eq!(sorted.len(), 3);
 }
 
 #[test]
@@ -339,9 +379,10 @@ fn what_is_sent_twice_is_counted_once_for_each_time() {
             panic!("an offer expected");
         };
         uploads.answered(attempt, UploadAnswer::Want { from }, at(0));
-        let Step::Send { .. } = uploads.next(&mut budget, at(0)) else {
+        let Step::Send { end, .. } = uploads.next(&mut budget, at(0)) else {
             panic!("a piece expected");
         };
+        uploads.handed(attempt, end);
         assert_eq!(uploads.resent_bytes(), resent);
     }
 }
