@@ -70,10 +70,6 @@ impl Segment {
     pub const fn id(&self) -> SegmentId {
         self.head.id
     }
-
-    pub const fn is_playable(&self) -> bool {
-        !matches!(self.edge, EdgeCopy::Deleted) || matches!(self.centre, CentreCopy::Stored)
-    }
 }
 
 /// A fragment as playback and timeline need it: without its hash.

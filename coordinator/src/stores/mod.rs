@@ -221,8 +221,6 @@ pub trait Catalogue {
         before: WallTime,
         limit: usize,
     ) -> Result<Vec<Footage>>;
-    /// The earliest playable segment of a run.
-    async fn first_of_run(&self, run: RunId) -> Result<Option<Segment>>;
     /// Segments of a stream that were told of while they grew, in the order of their opening,
     /// beginning with `from` (or the newest, when `None` or unknown), at most `limit`.
     async fn live_footage(

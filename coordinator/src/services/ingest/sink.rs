@@ -16,7 +16,7 @@ use crate::domain::verifier::{Fault, Verifier};
 use crate::stores::objects::{ObjectError, PartialObject};
 
 /// Bytes gathered before a thread is asked to hash and write them.
-const BATCH: usize = 1 << 20;
+const BATCH: usize = 512 * 1024;
 /// A lease is renewed when this much of it is over.
 const RENEW_AFTER: Duration = Duration::from_secs(10);
 
@@ -124,7 +124,7 @@ impl UploadSink {
         }
     }
 
-    async fn store(self, partial: Box<dyn PartialObject>) -> UploadResult {
+    async fn store(mut self, partial: Box<dyn PartialObject>) -> UploadResult {
         if let Err(error) = partial.commit().await {
             return self.failed(error.to_string());
         }
@@ -137,6 +137,7 @@ impl UploadSink {
         match entered {
             Ok(true) => {
                 parts.figures.uploads_stored.add(1);
+                self.lease.is_over = true;
                 UploadResult::Stored
             }
             Ok(false) => self.failed("its record changed in the meantime; offer it again".into()),
@@ -223,6 +224,8 @@ impl Progress {
 pub(super) struct Lease {
     segment: SegmentId,
     renewed_at: WallTime,
+    /// Ended in the store already.
+    is_over: bool,
     parts: LeaseParts,
     _place: Place,
 }
@@ -233,6 +236,7 @@ impl Lease {
         Self {
             segment,
             renewed_at: now,
+            is_over: false,
             parts: ingest.lease_parts(),
             _place: place,
         }
@@ -260,6 +264,9 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.parts.figures.uploads_active.subtract(1);
+        if self.is_over {
+            return;
+        }
         // Without a runtime the process is ending, and the lease is renewed by our next life or
         // expires.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

@@ -39,7 +39,8 @@ pub async fn open(directory: &Path) -> Result<Arc<dyn Objects>> {
             std::fs::create_dir_all(&root)?;
             let probe = root.join(".probe");
             File::create(&probe)?.write_all(b"written at every start\n")?;
-            std::fs::remove_file(&probe)?;
+            // Another process may have opened the store at the same time.
+            remove(&probe)?;
             Ok(Arc::new(Filesystem {
                 root: root.into(),
                 written: Arc::default(),
@@ -423,10 +424,13 @@ fn walk(root: &Path, directory: &Path, found: &mpsc::Sender<Result<Listed>>) -> 
     Ok(())
 }
 
-/// `None` for what is none of our objects, and for one that disappeared meanwhile.
+/// `None` for hidden files, which are none of our objects, and for one that disappeared meanwhile.
 fn listed(root: &Path, entry: &std::fs::DirEntry) -> Option<Listed> {
     let path = entry.path();
     let path = path.strip_prefix(root).ok()?.to_str()?;
+    if entry.file_name().as_encoded_bytes().starts_with(b".") {
+        return None;
+    }
     let (path, partial) = match path.strip_suffix(PARTIAL) {
         Some(path) => (path, true),
         None => (path, false),

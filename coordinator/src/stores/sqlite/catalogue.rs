@@ -113,17 +113,6 @@ impl Catalogue for Sqlite {
         .await
     }
 
-    async fn first_of_run(&self, run: RunId) -> Result<Option<Segment>> {
-        self.read("look up the beginning of a run", move |sql| {
-            let mut found = sql.prepare_cached(&format!(
-                "{SEGMENT} where s.run_id = ?1 and (s.edge <> 2 or s.centre = 1)
-                order by s.start_us limit 1"
-            ))?;
-            Ok(found.query_row([Blob(run)], read_segment).optional()?)
-        })
-        .await
-    }
-
     async fn live_footage(
         &self,
         camera: CameraId,

@@ -168,8 +168,7 @@ create table segments (
 -- timeline be answered from the index alone.
 create index segments_by_time on segments (camera_id, stream, start_us, end_us, edge, centre, solid);
 
--- Serves: the beginning of a picture group that lies in earlier segments of the run, and the init
--- segment of a run.
+-- Serves: the beginning of a picture group that lies in earlier segments of the run.
 create index segments_by_run on segments (run_id, start_us);
 
 -- Serves: the newest segments of a stream for its live playlist.

@@ -2,9 +2,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
+use shared::id::{AgentId, CameraId, PlaybackId, SegmentId, SessionId};
+use shared::segment::StreamKind;
+use shared::time::{TimeRange, WallTime};
+use shared::timeline::Reason;
+use shared::wire::control::{Action, UploadPolicy};
 use tempfile::TempDir;
 
 use super::{FILE, SqlError, Sqlite, migrate};
+use crate::domain::access::Role;
+use crate::domain::segment::{CentreCopy, EdgeCopy};
 use crate::stores::{Store, StoreError};
 
 async fn fresh() -> (Arc<dyn Store>, TempDir) {
@@ -16,10 +23,18 @@ mod suite {
     crate::stores::suite::store_suite!(super::fresh);
 }
 
-/// Tables, indexes and their SQL, with white space made equal.
 fn schema_of(sql: &str) -> Vec<(String, String)> {
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch(sql).unwrap();
+    objects_of(&connection)
+}
+
+fn schema_of_file(path: &Path) -> Vec<(String, String)> {
+    objects_of(&Connection::open(path).unwrap())
+}
+
+/// Tables, indexes and their SQL, with white space made equal.
+fn objects_of(connection: &Connection) -> Vec<(String, String)> {
     let mut objects = connection
         .prepare("select name, sql from sqlite_schema where sql is not null order by name")
         .unwrap();
@@ -158,4 +173,113 @@ async fn what_was_written_is_there_after_the_next_start() {
         store.secret("key", b"later".to_vec()).await.unwrap(),
         b"first"
     );
+}
+
+fn id<T>(byte: u8, read: impl Fn(&[u8]) -> Option<T>) -> T {
+    read(&[byte; 16]).unwrap()
+}
+
+/// A database of every released version is opened, migrated, and still tells the same.
+#[tokio::test]
+async fn a_database_of_the_first_version_is_still_understood() {
+    let directory = tempfile::tempdir().unwrap();
+    let old = Connection::open(directory.path().join(FILE)).unwrap();
+    old.execute_batch(include_str!("fixtures/v1.sql")).unwrap();
+    drop(old);
+    let store = reopen(directory.path()).await;
+    let agent = store
+        .agent(id(2, AgentId::from_slice))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (agent.name.as_str(), agent.site_name.as_str()),
+        ("harbour-1", "Harbour Road")
+    );
+    assert_eq!(agent.greeting.unwrap().version, "0.1.0");
+    let uplink = agent.status.unwrap().heartbeat.uplink;
+    assert_eq!(
+        (uplink.upload_backlog, uplink.clock_offset_us),
+        (2, Some(-3))
+    );
+    let camera = store
+        .camera(id(8, CameraId::from_slice))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (camera.title(), camera.agency.as_str()),
+        ("البوابة", "METRO")
+    );
+    assert_eq!(camera.settings.upload, Some(UploadPolicy::OnDemand));
+    assert_eq!(
+        store.invites().await.unwrap()[0]
+            .used
+            .as_ref()
+            .unwrap()
+            .agent,
+        agent.id
+    );
+    let command = store.pending_command(agent.id).await.unwrap().unwrap();
+    assert!(matches!(
+        command.action,
+        Action::Configure { revision: 3, .. }
+    ));
+    let range = TimeRange::new(WallTime::from_secs(0), WallTime::from_secs(60)).unwrap();
+    let facts = store
+        .facts(camera.id, StreamKind::Main, range)
+        .await
+        .unwrap();
+    let copies: Vec<_> = facts
+        .pieces
+        .iter()
+        .map(|piece| (piece.edge, piece.centre))
+        .collect();
+    assert_eq!(
+        copies,
+        [
+            (EdgeCopy::Present, CentreCopy::Stored),
+            (EdgeCopy::Growing, CentreCopy::Absent)
+        ]
+    );
+    assert_eq!(facts.missing[0].1, Reason::CameraStalled);
+    assert_eq!(facts.reported_until, Some(WallTime::from_secs(5)));
+    for segment in [10, 15] {
+        let segment = id(segment, SegmentId::from_slice);
+        let fragments = store.fragments(segment).await.unwrap();
+        assert_eq!(fragments.len(), 2);
+        assert_eq!((fragments[1].offset, fragments[1].length), (1_500, 100));
+        let known = store.segment(segment).await.unwrap().unwrap();
+        assert_eq!(known.head.tracks[0].codec, "avc1.4d401f");
+    }
+    assert_eq!(
+        store
+            .footage(camera.id, StreamKind::Main, range)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(store.stored_totals().await.unwrap(), (1, 1_600));
+    assert_eq!(store.set_aside().await.unwrap(), 1);
+    let (session, user) = store
+        .session(id(20, SessionId::from_slice))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((session.user, user.role), (user.id, Role::Operator));
+    let playback = store
+        .playback(id(22, PlaybackId::from_slice))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((playback.session, playback.camera), (session.id, camera.id));
+    assert_eq!(
+        store.secret("playback_links", Vec::new()).await.unwrap(),
+        [23; 32]
+    );
+    assert_eq!(store.audit_length().await.unwrap(), 1);
+    drop(store);
+    let newest = schema_of_file(&directory.path().join(FILE));
+    assert_eq!(newest, schema_of(include_str!("schema.sql")));
 }
