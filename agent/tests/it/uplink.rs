@@ -276,9 +276,9 @@ async fn a_damaged_file_is_not_offered_for_ever() {
     let (peer, place) = (Peer::start(), Place::new(""));
     let segments = place.leave_recordings(2, 10);
     place.enrol(&peer).await.unwrap();
-    // Both are put off, whichever comes first: the file is damaged before anything is read of it.
+    // Put off, so that the file is damaged before anything is read of it.
     peer.behave(|behaviour| {
-        behaviour.answers = vec![UploadAnswer::Later { after_ms: 3_000 }; 2];
+        behaviour.first_answer = Some(UploadAnswer::Later { after_ms: 3_000 });
     });
     let agent = place.run().await;
     let seen = until(&mut peer.seen(), "an offer", |seen| !seen.offers.is_empty()).await;

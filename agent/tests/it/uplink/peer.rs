@@ -39,6 +39,8 @@ pub(super) struct Behaviour {
     pub(super) cuts: Vec<u64>,
     /// Answers to the next offers instead of the truth.
     pub(super) answers: Vec<UploadAnswer>,
+    /// What the first offer of every recording is answered instead of the truth.
+    pub(super) first_answer: Option<UploadAnswer>,
     /// Results of the next uploads instead of the truth.
     pub(super) results: Vec<UploadResult>,
 }
@@ -51,6 +53,7 @@ impl Default for Behaviour {
             protocol: PROTOCOL_MAX,
             cuts: Vec::new(),
             answers: Vec::new(),
+            first_answer: None,
             results: Vec::new(),
         }
     }
@@ -335,11 +338,16 @@ impl Peer {
     }
 
     fn answer(&self, offer: &UploadOffer) -> UploadAnswer {
-        let answers = &mut self.0.behaviour.lock().unwrap().answers;
-        if !answers.is_empty() {
-            return answers.remove(0);
+        let behaviour = &mut *self.0.behaviour.lock().unwrap();
+        if !behaviour.answers.is_empty() {
+            return behaviour.answers.remove(0);
         }
         let seen = self.0.seen.borrow();
+        let of_it = seen.offers.iter();
+        let of_it = of_it.filter(|earlier| earlier.segment == offer.segment);
+        if let (1, Some(answer)) = (of_it.count(), &behaviour.first_answer) {
+            return answer.clone();
+        }
         if seen.stored.contains_key(&offer.segment) {
             return UploadAnswer::Have;
         }
