@@ -436,7 +436,7 @@ async fn the_coordinator_may_end_at_any_instant_of_an_upload() {
     let mut world = World::new().await;
     let agent = world.agent().await;
     let mut next = SegmentBuilder::new(NOW);
-    next.fragments = 12;
+    next.fragments = 40;
     let mut stored: Vec<Built> = Vec::new();
     let mut completed = 0;
     // Until three uploads in a row were over before they could be cut short.
@@ -448,7 +448,7 @@ async fn the_coordinator_may_end_at_any_instant_of_an_upload() {
             let Offered::Want { mut sink, .. } = world.offer(&agent, &built).await else {
                 panic!("nothing is here yet");
             };
-            for piece in built.bytes.chunks(2_000) {
+            for piece in built.bytes.chunks(1_000) {
                 sink.write(Bytes::copy_from_slice(piece)).await;
                 sink.flush().await;
             }
