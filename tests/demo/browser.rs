@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use support::group;
 use tokio::process::Command;
 
 use crate::{Demo, check, say, street};
@@ -12,7 +13,8 @@ pub(crate) async fn test_pages(demo: &Demo) -> Result<()> {
     check::every_camera(demo).await?;
     say("Testing the pages in Chromium …");
     let specs = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
-    let status = Command::new("npm")
+    let mut command = Command::new("npm");
+    let status = group::join(&mut command)?
         .args(["run", "--silent", "e2e"])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui"))
         .env("BASE_URL", demo.centre.url())

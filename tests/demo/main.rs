@@ -13,13 +13,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 use camera_sim::Simulator;
 use clap::Parser;
 use support::api::Api;
 use support::net::Conditions;
 use support::world::{Centre, Site};
 use tempfile::TempDir;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Eight simulated cameras on two sites, two agents and a coordinator.
 #[derive(Debug, Parser)]
@@ -51,31 +52,70 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(arguments: &Arguments) -> Result<()> {
+    let mut stop = Stop::new()?;
     let temporary =
         TempDir::with_prefix("cctv-demo-").context("making a directory for the demo")?;
     let directory = arguments
         .data
         .as_deref()
         .unwrap_or_else(|| temporary.path());
-    let unattended = arguments.check || arguments.browser_tests;
-    let listen = if unattended {
+    let listen = if arguments.unattended() {
         SocketAddr::from(([127, 0, 0, 1], 0))
     } else {
         arguments.listen
     };
-    let mut demo = Demo::start(directory, listen).await?;
-    let result = if arguments.check {
-        check::every_camera(&demo).await
-    } else if arguments.browser_tests {
-        browser::test_pages(&demo).await
-    } else {
-        demo.show().await
+    let mut demo = tokio::select! {
+        // What has been started by then ends with its handle.
+        () = stop.asked() => return arguments.interrupted(),
+        demo = Demo::start(directory, listen) => demo?,
+    };
+    let result = tokio::select! {
+        () = stop.asked() => arguments.interrupted(),
+        result = demo.purpose(arguments) => result,
     };
     if result.is_err() {
         demo.show_logs();
     }
-    demo.stop().await?;
+    say("\nStopping …");
+    tokio::select! {
+        () = stop.asked() => bail!("stopped without waiting"),
+        stopped = demo.stop() => stopped?,
+    }
     result
+}
+
+impl Arguments {
+    const fn unattended(&self) -> bool {
+        self.check || self.browser_tests
+    }
+
+    /// What it means to be told to stop: a person has seen enough, a test has not.
+    fn interrupted(&self) -> Result<()> {
+        ensure!(!self.unattended(), "interrupted");
+        Ok(())
+    }
+}
+
+/// Ctrl-C, or what a service manager or script sends.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).context("listening for Ctrl-C")?,
+            terminate: signal(SignalKind::terminate()).context("listening for SIGTERM")?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 /// Everything that runs.
@@ -121,20 +161,25 @@ impl Demo {
         })
     }
 
-    /// For a person: says where to look, cuts one site off for a while, and runs until Ctrl-C.
-    async fn show(&mut self) -> Result<()> {
+    async fn purpose(&self, arguments: &Arguments) -> Result<()> {
+        if arguments.check {
+            check::every_camera(self).await
+        } else if arguments.browser_tests {
+            browser::test_pages(self).await
+        } else {
+            self.show().await
+        }
+    }
+
+    /// For a person: says where to look, cuts one site off for a while, and goes on until told to stop.
+    async fn show(&self) -> Result<()> {
         let password = self.centre.first_password()?;
         say(&format!(
             "\n  Open      {}\n  Sign in   admin\n  Password  {password}\n\n  Ctrl-C ends the demo and removes what it recorded.\n",
             self.centre.url()
         ));
-        tokio::select! {
-            outage = self.outage() => outage?,
-            stopped = tokio::signal::ctrl_c() => return Ok(stopped?),
-        }
-        tokio::signal::ctrl_c().await?;
-        say("\nStopping …");
-        Ok(())
+        self.outage().await?;
+        std::future::pending().await
     }
 
     /// What the product is for: a site without a link goes on recording, and catches up.

@@ -3,6 +3,7 @@
 //! Most proofs have a short form for the test command and a long one for `make soak`.
 
 mod continuity;
+mod demo;
 mod faults;
 mod kills;
 mod link;

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod footage;
+pub mod group;
 pub mod net;
 pub mod process;
 pub mod wait;

@@ -9,7 +9,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
-/// A running program. Dropping it kills it.
+use crate::group;
+
+/// A running program. It ends when this is dropped, and with the program that started it.
 pub struct Program {
     name: String,
     child: Child,
@@ -54,12 +56,12 @@ impl Program {
             .append(true)
             .open(&log)
             .with_context(|| format!("opening {}", log.display()))?;
-        let child = Command::new(binary(name)?)
+        let mut command = Command::new(binary(name)?);
+        let child = group::join(&mut command)?
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
-            .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("starting {name}"))?;
         Ok(Self {
@@ -101,12 +103,20 @@ impl Program {
     }
 
     /// SIGTERM, as systemd would, and wait.
-    pub async fn stop(mut self) -> Result<ExitStatus> {
+    pub async fn stop(self) -> Result<ExitStatus> {
         self.signal(Signal::TERM)?;
+        self.ended().await
+    }
+
+    /// Waits until it has ended after something that should end it.
+    ///
+    /// # Errors
+    /// It goes on for 20 s; the error shows its log.
+    pub async fn ended(mut self) -> Result<ExitStatus> {
         match tokio::time::timeout(Duration::from_secs(20), self.child.wait()).await {
             Ok(status) => Ok(status?),
             Err(_) => bail!(
-                "{} did not stop within 20 s of SIGTERM:\n{}",
+                "{} did not stop within 20 s:\n{}",
                 self.name,
                 self.log_tail()
             ),
@@ -129,7 +139,8 @@ impl Program {
     /// # Errors
     /// It cannot be started, or ends with a failure; the error shows its output.
     pub async fn run(name: &str, arguments: &[&str]) -> Result<String> {
-        let output = Command::new(binary(name)?)
+        let mut command = Command::new(binary(name)?);
+        let output = group::join(&mut command)?
             .args(arguments)
             .stdin(Stdio::null())
             .output()

@@ -392,7 +392,10 @@ fn ui_directory() -> PathBuf {
 }
 
 /// A port nobody listens on now. Somebody else may take it before it is used; tests that restart a program need a fixed one.
-fn free_tcp() -> Result<SocketAddr> {
+///
+/// # Errors
+/// There is none.
+pub fn free_tcp() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")
         .context("looking for a free TCP port")?
         .local_addr()?)
