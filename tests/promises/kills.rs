@@ -9,7 +9,7 @@ use shared::time::{TimeRange, WallTime};
 use support::world::SiteSettings;
 use tempfile::TempDir;
 
-use crate::scenes::{Scene, camera, now, short_or};
+use crate::scenes::{Scene, camera, files, now, short_or};
 
 /// What a kill may cost at the agent: what was not on disk, and the time until it runs and is connected to the camera again.
 const LOST_BEFORE_KILL: Duration = Duration::from_secs(1);
@@ -125,17 +125,4 @@ fn no_unreadable_file(directory: &std::path::Path) -> Result<()> {
         ensure!(!pictures.is_empty(), "nothing to see in {}", file.display());
     }
     Ok(())
-}
-
-fn files(directory: &std::path::Path) -> Result<Vec<std::path::PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            found.extend(files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "mp4") {
-            found.push(path);
-        }
-    }
-    Ok(found)
 }

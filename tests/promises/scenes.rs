@@ -1,6 +1,6 @@
 //! What several promises need: small cameras, a centre and a site, and the long or short form of a proof.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -155,4 +155,18 @@ impl Scene {
         self.simulator.shutdown().await;
         Ok(())
     }
+}
+
+/// Every recording under `directory`.
+pub(crate) fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "mp4") {
+            found.push(path);
+        }
+    }
+    Ok(found)
 }
