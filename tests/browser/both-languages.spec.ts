@@ -4,18 +4,26 @@ import { expect, test } from './fixtures'
 import { untilPlaying } from './pictures'
 import { stand } from './stand'
 
-type Look = Readonly<{ language: 'en' | 'ar'; theme: 'dark' | 'light' }>
+type Look = Readonly<{
+  language: 'en' | 'ar'
+  theme: 'dark' | 'light'
+  /** In CSS pixels: a desk, a tablet, a telephone. */
+  widths: readonly number[]
+}>
 
 const LOOKS: readonly Look[] = [
-  { language: 'en', theme: 'dark' },
-  { language: 'ar', theme: 'dark' },
-  { language: 'ar', theme: 'light' },
+  { language: 'en', theme: 'dark', widths: [1440, 390] },
+  { language: 'ar', theme: 'dark', widths: [1440, 900, 360] },
+  { language: 'ar', theme: 'light', widths: [1440] },
 ]
 
-const prefer = (page: Page, look: Look) =>
-  page.addInitScript((state) => {
-    localStorage.setItem('cctv.preferences', JSON.stringify({ state, version: 1 }))
-  }, look)
+const prefer = (page: Page, { language, theme }: Look) =>
+  page.addInitScript(
+    (state) => {
+      localStorage.setItem('cctv.preferences', JSON.stringify({ state, version: 1 }))
+    },
+    { language, theme },
+  )
 
 /** WCAG 2.2 AA, contrast included. The picture's own pixels are nobody's to judge. */
 async function expectAccessible(page: Page): Promise<void> {
@@ -50,8 +58,8 @@ async function keepPicture(page: Page, name: string): Promise<void> {
 }
 
 for (const look of LOOKS) {
-  const { language, theme } = look
-  for (const width of [1440, 900]) {
+  const { language, theme, widths } = look
+  for (const width of widths) {
     test(`pages in ${language}, ${theme}, ${width} px wide`, async ({ page, centre }) => {
       await page.setViewportSize({ width, height: 900 })
       await prefer(page, look)

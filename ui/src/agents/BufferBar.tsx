@@ -58,23 +58,13 @@ export function BufferBar({ buffer, now }: Props) {
         <p className={styles.forecast}>
           <Text id="agents.forecast.safe" />
         </p>
-      ) : deletesAt - now < SOON ? (
-        <Notice tone="bad">
+      ) : (
+        <Notice tone={deletesAt - now < SOON ? 'bad' : 'warn'}>
           <Text
             id="agents.forecast.deletes"
             values={{
               when: format.weekdayTime(deletesAt),
               duration: format.duration(Math.max(0, deletesAt - now)),
-            }}
-          />
-        </Notice>
-      ) : (
-        <Notice tone="warn">
-          <Text
-            id="agents.forecast.deletes"
-            values={{
-              when: format.weekdayTime(deletesAt),
-              duration: format.duration(deletesAt - now),
             }}
           />
         </Notice>

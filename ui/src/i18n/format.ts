@@ -79,20 +79,19 @@ function createFormat(language: Language, zone: string): Format {
     const format = new Intl.NumberFormat(locale, options)
     return (value: number) => format.format(value)
   }
-  // Arabic has no narrow forms that people know.
-  const narrow = language === 'ar' ? 'short' : 'narrow'
   const unit = (name: string, fractionDigits = 0, unitDisplay: 'short' | 'narrow' = 'short') =>
     numbers({ style: 'unit', unit: name, unitDisplay, maximumFractionDigits: fractionDigits })
 
   const clock = { hour: '2-digit', minute: '2-digit', second: '2-digit' } as const
-  const seconds = unit('second', 0, narrow)
+  const seconds = unit('second', 0, 'narrow')
   const lengths = [
-    { size: 24 * HOUR, write: unit('day', 0, narrow) },
-    { size: HOUR, write: unit('hour', 0, narrow) },
-    { size: MINUTE, write: unit('minute', 0, narrow) },
+    // Longer forms would have to follow the grammar of the sentence they stand in.
+    { size: 24 * HOUR, write: unit('day', 0, 'narrow') },
+    { size: HOUR, write: unit('hour', 0, 'narrow') },
+    { size: MINUTE, write: unit('minute', 0, 'narrow') },
     { size: SECOND, write: seconds },
   ]
-  const tenths = unit('second', 1, narrow)
+  const tenths = unit('second', 1, 'narrow')
   const millis = unit('millisecond')
   const signedMillis = numbers({
     style: 'unit',
@@ -104,7 +103,7 @@ function createFormat(language: Language, zone: string): Format {
   const signedSeconds = numbers({
     style: 'unit',
     unit: 'second',
-    unitDisplay: narrow,
+    unitDisplay: 'narrow',
     signDisplay: 'exceptZero',
     maximumFractionDigits: 1,
   })

@@ -47,12 +47,16 @@ export function SignedInLayout() {
             end={!location.pathname.startsWith('/cameras')}
           >
             <Icon name="camera" />
-            <Text id="common.nav.cameras" />
+            <span className={styles.linkName}>
+              <Text id="common.nav.cameras" />
+            </span>
           </NavLink>
           {can(me, { kind: 'agent', deed: 'view' }) && (
             <NavLink className={styles.link ?? ''} to={paths.agents()}>
               <Icon name="agent" />
-              <Text id="common.nav.agents" />
+              <span className={styles.linkName}>
+                <Text id="common.nav.agents" />
+              </span>
             </NavLink>
           )}
         </nav>
