@@ -23,7 +23,7 @@ use crate::http::{self, Api};
 use crate::metrics::{Meters, Metrics};
 use crate::quic::{self, Sessions};
 use crate::services::users::FirstAdministrator;
-use crate::services::{Services, ServicesConfig};
+use crate::services::{ConsoleServices, Services, ServicesConfig};
 
 /// Where the first administrator's password is kept until somebody deletes it.
 pub const FIRST_PASSWORD_FILE: &str = "first-password.txt";
@@ -172,7 +172,7 @@ impl Coordinator {
 
 /// The services for a command at the host's console, beside a coordinator that may be running.
 pub struct Console {
-    pub services: Services,
+    pub services: ConsoleServices,
     pub authority: Authority,
 }
 
@@ -204,7 +204,7 @@ impl Console {
         let authority = Authority::open(data_dir, &config.agents.names, clock.wall())?;
         // Nobody is connected to this process.
         let sessions = Arc::new(Sessions::new(Meters::default(), clock.clone()));
-        let services = Services::open(&services_config(config), clock, sessions).await?;
+        let services = ConsoleServices::open(data_dir, clock, sessions).await?;
         Ok(Self {
             services,
             authority,

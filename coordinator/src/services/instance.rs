@@ -1,7 +1,10 @@
-//! Who this coordinator is in leases: an id of its own that it keeps over restarts, so that leases
-//! from before a crash are its own and it need not wait for their end.
+//! Who this coordinator is: an id of its own in leases, which it keeps over restarts, so that leases
+//! from before a crash are its own and it need not wait for their end; and the lock that makes it
+//! the only one that serves its data directory.
 
-use std::io::{self, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
@@ -12,54 +15,101 @@ use crate::stores::Owner;
 
 const FILE: &str = "instance";
 
-pub(super) fn of(directory: &Path) -> Result<Owner, OpenError> {
-    let path = directory.join(FILE);
-    read_or_make(&path).map_err(|source| OpenError::Instance { path, source })
+/// The identity, held against other processes until it is dropped. The kernel lets go of it when
+/// the process ends, however it ends.
+#[derive(Debug)]
+pub(super) struct Instance {
+    owner: Owner,
+    _locked: File,
 }
 
-fn read_or_make(path: &Path) -> io::Result<Owner> {
-    let owner: Owner = random_bytes();
-    let text = HEXLOWER.encode(&owner) + "\n";
-    match std::fs::File::create_new(path) {
-        Ok(mut file) => {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            Ok(owner)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let text = std::fs::read_to_string(path)?;
-            match read(&text) {
-                Some(owner) => Ok(owner),
-                // Cut off while it was written. Leases of a former self then expire by themselves.
-                None => std::fs::remove_file(path).and_then(|()| read_or_make(path)),
+impl Instance {
+    pub(super) fn take(directory: &Path) -> Result<Self, OpenError> {
+        let path = directory.join(FILE);
+        let failed = |source| OpenError::Instance {
+            path: path.clone(),
+            source,
+        };
+        std::fs::create_dir_all(directory).map_err(failed)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(OpenError::Running {
+                    directory: directory.to_owned(),
+                });
             }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        Err(error) => Err(error),
+        Ok(Self {
+            owner: read_or_make(&mut file).map_err(failed)?,
+            _locked: file,
+        })
+    }
+
+    pub(super) const fn owner(&self) -> Owner {
+        self.owner
     }
 }
 
-fn read(text: &str) -> Option<Owner> {
-    HEXLOWER
-        .decode(text.trim().as_bytes())
-        .ok()?
-        .try_into()
-        .ok()
+/// One that was cut off while it was written is replaced; leases of a former self then expire by
+/// themselves.
+fn read_or_make(file: &mut File) -> io::Result<Owner> {
+    let mut text = Vec::new();
+    file.take(256).read_to_end(&mut text)?;
+    if let Some(owner) = read(&text) {
+        return Ok(owner);
+    }
+    let owner: Owner = random_bytes();
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all((HEXLOWER.encode(&owner) + "\n").as_bytes())?;
+    file.sync_all()?;
+    Ok(owner)
+}
+
+fn read(text: &[u8]) -> Option<Owner> {
+    HEXLOWER.decode(text.trim_ascii()).ok()?.try_into().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn taken(directory: &Path) -> Owner {
+        Instance::take(directory).unwrap().owner()
+    }
+
     #[test]
     fn the_identity_is_kept_and_a_torn_file_replaced() {
         let directory = tempfile::tempdir().unwrap();
-        let first = of(directory.path()).unwrap();
-        assert_eq!(of(directory.path()).unwrap(), first);
-        std::fs::write(directory.path().join(FILE), "12ab").unwrap();
-        let second = of(directory.path()).unwrap();
-        assert_ne!(second, first);
-        assert_eq!(of(directory.path()).unwrap(), second);
-        let error = of(&directory.path().join("missing")).unwrap_err();
+        let first = taken(directory.path());
+        assert_eq!(taken(directory.path()), first);
+        for torn in ["12ab", ""] {
+            std::fs::write(directory.path().join(FILE), torn).unwrap();
+            let second = taken(directory.path());
+            assert_ne!(second, first);
+            assert_eq!(taken(directory.path()), second);
+        }
+        let beneath_a_file = directory.path().join(FILE).join("data");
+        let error = Instance::take(&beneath_a_file).unwrap_err();
         assert!(error.to_string().contains("identity"), "{error}");
+    }
+
+    #[test]
+    fn a_directory_has_one_coordinator_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Instance::take(directory.path()).unwrap();
+        let second = Instance::take(directory.path()).unwrap_err();
+        assert!(matches!(second, OpenError::Running { .. }), "{second}");
+        drop(first);
+        taken(directory.path());
     }
 }

@@ -11,6 +11,7 @@
 pub mod access;
 pub mod agents;
 pub mod cameras;
+mod console;
 pub mod edge_source;
 pub mod figures;
 pub mod ingest;
@@ -22,7 +23,7 @@ mod testing;
 pub mod timeline;
 pub mod users;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 pub use access::Access;
 pub use agents::Agents;
 pub use cameras::Cameras;
+pub use console::ConsoleServices;
 pub use edge_source::EdgeSource;
 pub use figures::Figures;
 pub use ingest::Ingest;
@@ -40,8 +42,9 @@ pub use storage::Storage;
 pub use timeline::Timelines;
 pub use users::Users;
 
-use crate::stores::objects::{ObjectError, Objects};
-use crate::stores::{Store, StoreError};
+use crate::stores::objects::{self, ObjectError};
+use crate::stores::{Store, StoreError, sqlite};
+use instance::Instance;
 
 /// Settings of the services. Every one has a default except where the data is.
 #[derive(Clone, Debug)]
@@ -87,6 +90,8 @@ pub struct Services {
     pub users: Users,
     /// Counters for the metrics page.
     pub figures: Arc<Figures>,
+    /// That no other process serves the same directory; as long as these services live.
+    _instance: Instance,
 }
 
 /// Why the services could not start.
@@ -97,6 +102,10 @@ pub enum OpenError {
         directory: PathBuf,
         source: StoreError,
     },
+    #[error(
+        "another coordinator is running on {directory}; stop it first, or give this one a data directory of its own"
+    )]
+    Running { directory: PathBuf },
     #[error("could not read or write the identity of this coordinator in {path}")]
     Instance {
         path: PathBuf,
@@ -117,7 +126,6 @@ pub enum OpenError {
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) objects: Arc<dyn Objects>,
     pub(crate) edges: Arc<dyn EdgeSource>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) figures: Arc<Figures>,
@@ -127,52 +135,48 @@ impl Services {
     /// Opens database and object store, settles what a crash has left half done, and makes the
     /// services. Nothing runs in the background until [`Services::run`].
     ///
+    /// For the coordinator alone: commands beside it open [`ConsoleServices`].
+    ///
     /// # Errors
-    /// Database or object store cannot be opened.
+    /// Another coordinator has the directory, or database or object store cannot be opened.
     pub async fn open(
         config: &ServicesConfig,
         clock: Arc<dyn Clock>,
         edges: Arc<dyn EdgeSource>,
     ) -> Result<Self, OpenError> {
-        let store = crate::stores::sqlite::open(&config.data_dir)
-            .await
-            .map_err(|source| OpenError::Store {
-                directory: config.data_dir.clone(),
-                source,
-            })?;
-        let objects = crate::stores::objects::filesystem::open(&config.data_dir.join("objects"))
+        let directory = &config.data_dir;
+        // Before anything that another coordinator would notice.
+        let instance = Instance::take(directory)?;
+        let store = sqlite::open(directory).await.map_err(in_store(directory))?;
+        let objects = objects::filesystem::open(&directory.join("objects"))
             .await
             .map_err(|source| OpenError::Objects {
-                directory: config.data_dir.clone(),
+                directory: directory.clone(),
                 source,
             })?;
-        let owner = instance::of(&config.data_dir)?;
         let parts = Parts {
             store,
-            objects,
             edges,
             clock,
-            figures: Arc::new(Figures::default()),
+            figures: Arc::default(),
         };
         let passwords = Arc::new(users::Passwords::new()?);
         let access = Access::new(&parts, Arc::clone(&passwords));
-        let storage = Storage::new(&parts);
+        let storage = Storage::new(&parts, Arc::clone(&objects));
         storage.settle().await?;
         Ok(Self {
             agents: Agents::new(&parts),
             cameras: Cameras::new(&parts),
-            ingest: Ingest::new(&parts, config, owner),
-            playback: Playbacks::new(&parts, config, access.clone())
+            ingest: Ingest::new(&parts, Arc::clone(&objects), config, instance.owner()),
+            playback: Playbacks::new(&parts, objects, config, access.clone())
                 .await
-                .map_err(|source| OpenError::Store {
-                    directory: config.data_dir.clone(),
-                    source,
-                })?,
+                .map_err(in_store(directory))?,
             access,
             storage,
             timeline: Timelines::new(&parts),
             users: Users::new(&parts, passwords),
             figures: parts.figures,
+            _instance: instance,
         })
     }
 
@@ -202,4 +206,9 @@ impl Services {
     pub async fn check_ready(&self) -> Result<(), storage::StorageError> {
         self.storage.check().await
     }
+}
+
+fn in_store(directory: &Path) -> impl FnOnce(StoreError) -> OpenError {
+    let directory = directory.to_owned();
+    |source| OpenError::Store { directory, source }
 }

@@ -76,6 +76,10 @@ pub enum StoreError {
         "the database was written by a newer version (schema {found}, this program knows {known}); update the coordinator"
     )]
     TooNew { found: u32, known: u32 },
+    #[error(
+        "the database was written by an older version (schema {found}, this program writes {known}); start the coordinator of this version once, which migrates it"
+    )]
+    TooOld { found: u32, known: u32 },
 }
 
 /// Sites, agents, invitations.

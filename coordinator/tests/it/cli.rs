@@ -316,6 +316,19 @@ async fn a_second_coordinator_on_the_same_address_says_which() {
     running.terminate().await;
 }
 
+#[tokio::test]
+async fn a_second_coordinator_on_the_same_data_is_refused() {
+    let installed = Installed::new();
+    let running = Running::start(&installed).await;
+    let errors = refused_start(&installed).await;
+    assert!(
+        errors.contains("another coordinator is running"),
+        "{errors}"
+    );
+    running.kill_nine().await;
+    Running::start(&installed).await.terminate().await;
+}
+
 async fn refused_start(installed: &Installed) -> String {
     let output = installed.output(&["run"]).await;
     assert!(!output.status.success());

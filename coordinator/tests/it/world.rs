@@ -73,8 +73,11 @@ impl World {
             config,
             password,
             directory,
+            services,
             ..
         } = self;
+        // The services hold their data directory against others.
+        drop(services);
         let coordinator = Coordinator::load(config.clone(), clock).await.unwrap();
         assert!(coordinator.first_administrator().is_none());
         Self::run(coordinator, config, password, directory)

@@ -51,10 +51,15 @@ pub enum IngestError {
 }
 
 impl Ingest {
-    pub(super) fn new(parts: &Parts, config: &ServicesConfig, owner: Owner) -> Self {
+    pub(super) fn new(
+        parts: &Parts,
+        objects: Arc<dyn Objects>,
+        config: &ServicesConfig,
+        owner: Owner,
+    ) -> Self {
         Self {
             store: Arc::clone(&parts.store),
-            objects: Arc::clone(&parts.objects),
+            objects,
             clock: Arc::clone(&parts.clock),
             figures: Arc::clone(&parts.figures),
             room: Room::new(config.uploads_per_agent, config.uploads_total),

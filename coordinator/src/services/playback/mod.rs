@@ -102,6 +102,7 @@ const LOOK_BACKS: usize = 8;
 impl Playbacks {
     pub(super) async fn new(
         parts: &Parts,
+        objects: Arc<dyn Objects>,
         config: &ServicesConfig,
         access: Access,
     ) -> Result<Self, StoreError> {
@@ -110,7 +111,7 @@ impl Playbacks {
         Ok(Self {
             access,
             store: Arc::clone(&parts.store),
-            objects: Arc::clone(&parts.objects),
+            objects,
             edges: Arc::clone(&parts.edges),
             clock: Arc::clone(&parts.clock),
             figures: Arc::clone(&parts.figures),

@@ -47,10 +47,10 @@ pub enum StorageError {
 }
 
 impl Storage {
-    pub(super) fn new(parts: &Parts) -> Self {
+    pub(super) fn new(parts: &Parts, objects: Arc<dyn Objects>) -> Self {
         Self {
             store: Arc::clone(&parts.store),
-            objects: Arc::clone(&parts.objects),
+            objects,
             clock: Arc::clone(&parts.clock),
             figures: Arc::clone(&parts.figures),
         }

@@ -1,6 +1,8 @@
 //! Brings a database to the newest schema: numbered files of SQL, each in a transaction of its own.
 //! A file that was released is never changed again.
 
+use std::cmp::Ordering;
+
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{SqlError, StoreError};
@@ -14,11 +16,11 @@ pub(super) const MIGRATIONS: &[&str] = &[
 /// # Errors
 /// A newer program has written the database, or a migration fails.
 pub(super) fn to_newest(connection: &mut Connection) -> Result<(), SqlError> {
-    let known = MIGRATIONS.len() as u32;
+    let known = newest();
     loop {
         // Each step asks again under the lock, in case another process migrates at the same time.
         let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let found: u32 = step.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let found = version(&step)?;
         if found > known {
             return Err(StoreError::TooNew { found, known }.into());
         }
@@ -30,4 +32,24 @@ pub(super) fn to_newest(connection: &mut Connection) -> Result<(), SqlError> {
         step.commit()?;
         tracing::info!(schema = found + 1, "the database was migrated");
     }
+}
+
+/// # Errors
+/// The database has another schema than the one this program writes.
+pub(super) fn check_newest(connection: &Connection) -> Result<(), SqlError> {
+    connection.busy_timeout(super::BUSY)?;
+    let (found, known) = (version(connection)?, newest());
+    match found.cmp(&known) {
+        Ordering::Less => Err(StoreError::TooOld { found, known }.into()),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::TooNew { found, known }.into()),
+    }
+}
+
+const fn newest() -> u32 {
+    MIGRATIONS.len() as u32
+}
+
+fn version(connection: &Connection) -> Result<u32, SqlError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }

@@ -21,6 +21,7 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -31,18 +32,40 @@ use writer::Writer;
 
 const FILE: &str = "coordinator.sqlite";
 
+/// How long another process that writes is waited for.
+const BUSY: Duration = Duration::from_secs(10);
+
 /// Opens the database in `directory`, creating or migrating it.
 ///
 /// # Errors
 /// The file cannot be opened, or a newer version has written it.
 pub async fn open(directory: &Path) -> Result<Arc<dyn Store>> {
+    open_as(directory, Opening::Whatever).await
+}
+
+/// Opens the database of a coordinator that may be running: nothing is created or migrated.
+///
+/// # Errors
+/// There is none, or its schema is not the one this program knows.
+pub async fn open_existing(directory: &Path) -> Result<Arc<dyn Store>> {
+    open_as(directory, Opening::Existing).await
+}
+
+async fn open_as(directory: &Path, opening: Opening) -> Result<Arc<dyn Store>> {
     let directory = directory.to_owned();
-    let opened = tokio::task::spawn_blocking(move || Sqlite::open(&directory));
+    let opened = tokio::task::spawn_blocking(move || Sqlite::open(&directory, opening));
     let store = opened.await.map_err(|error| StoreError::Failed {
         attempted: "open the database",
         message: error.to_string(),
     })??;
     Ok(Arc::new(store))
+}
+
+/// Which databases are opened.
+#[derive(Clone, Copy, Debug)]
+enum Opening {
+    Whatever,
+    Existing,
 }
 
 /// A database in one file. Dropping it finishes what has been handed to the writer.
@@ -53,20 +76,13 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    fn open(directory: &Path) -> Result<Self> {
-        std::fs::create_dir_all(directory).map_err(|error| StoreError::Failed {
-            attempted: "create the data directory",
-            message: format!("{}: {error}", directory.display()),
-        })?;
+    fn open(directory: &Path, opening: Opening) -> Result<Self> {
         let path = directory.join(FILE);
-        let open = || {
-            let mut connection = Connection::open(&path)?;
-            prepare_writer(&connection)?;
-            migrate::to_newest(&mut connection)?;
-            Ok(connection)
+        let connection = match opening {
+            Opening::Whatever => create(directory, &path),
+            Opening::Existing => existing(&path),
         };
-        let connection =
-            open().map_err(|error: SqlError| error.while_trying("open the database"))?;
+        let connection = connection.map_err(|error| error.while_trying("open the database"))?;
         Ok(Self {
             readers: Readers::open(&path)
                 .map_err(|error| error.while_trying("open the database for reading"))?,
@@ -93,8 +109,28 @@ impl Sqlite {
     }
 }
 
+fn create(directory: &Path, path: &Path) -> Result<Connection, SqlError> {
+    std::fs::create_dir_all(directory).map_err(|error| StoreError::Failed {
+        attempted: "create the data directory",
+        message: format!("{}: {error}", directory.display()),
+    })?;
+    let mut connection = Connection::open(path)?;
+    prepare_writer(&connection)?;
+    migrate::to_newest(&mut connection)?;
+    Ok(connection)
+}
+
+fn existing(path: &Path) -> Result<Connection, SqlError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    // Before the settings, which write.
+    migrate::check_newest(&connection)?;
+    prepare_writer(&connection)?;
+    Ok(connection)
+}
+
 fn prepare_writer(connection: &Connection) -> Result<(), SqlError> {
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     // What is acknowledged survives a power cut.
     connection.pragma_update(None, "synchronous", "full")?;
@@ -109,7 +145,7 @@ fn prepare_writer(connection: &Connection) -> Result<(), SqlError> {
 fn open_reader(path: &Path) -> Result<Connection, SqlError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
     connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
     connection.set_prepared_statement_cache_capacity(64);

@@ -9,7 +9,7 @@ use shared::timeline::Reason;
 use shared::wire::control::{Action, UploadPolicy};
 use tempfile::TempDir;
 
-use super::{FILE, SqlError, Sqlite, migrate};
+use super::{FILE, Opening, SqlError, Sqlite, migrate};
 use crate::domain::access::Role;
 use crate::domain::segment::{CentreCopy, EdgeCopy};
 use crate::stores::{Store, StoreError};
@@ -65,7 +65,7 @@ fn a_database_of_a_newer_version_is_left_alone() {
     let connection = Connection::open(&path).unwrap();
     connection.pragma_update(None, "user_version", 999).unwrap();
     drop(connection);
-    let error = Sqlite::open(directory.path()).unwrap_err();
+    let error = Sqlite::open(directory.path(), Opening::Whatever).unwrap_err();
     assert!(
         matches!(error, StoreError::TooNew { found: 999, known } if known as usize == migrate::MIGRATIONS.len()),
         "{error}"
@@ -73,14 +73,38 @@ fn a_database_of_a_newer_version_is_left_alone() {
 }
 
 #[test]
+fn beside_a_coordinator_nothing_is_created_or_migrated() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = || std::fs::read_dir(directory.path()).unwrap().count();
+    Sqlite::open(directory.path(), Opening::Existing).unwrap_err();
+    assert_eq!(files(), 0);
+    let path = directory.path().join(FILE);
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("create table t (a); pragma user_version = 0;")
+        .unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let error = Sqlite::open(directory.path(), Opening::Existing).unwrap_err();
+    assert!(
+        matches!(error, StoreError::TooOld { found: 0, .. }),
+        "{error}"
+    );
+    assert_eq!((files(), std::fs::read(&path).unwrap()), (1, before));
+}
+
+#[test]
 fn an_unusable_directory_is_a_clear_error() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, b"").unwrap();
-    let error = Sqlite::open(&file.join("below")).unwrap_err().to_string();
+    let error = Sqlite::open(&file.join("below"), Opening::Whatever)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("create the data directory"), "{error}");
     std::fs::write(directory.path().join(FILE), [7; 4096]).unwrap();
-    let error = Sqlite::open(directory.path()).unwrap_err().to_string();
+    let error = Sqlite::open(directory.path(), Opening::Whatever)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("not a database"), "{error}");
 }
 
@@ -139,7 +163,7 @@ async fn reopen(directory: &Path) -> Arc<dyn Store> {
 #[tokio::test]
 async fn a_change_that_panics_is_an_error_and_the_next_one_works() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(directory.path()).unwrap();
+    let store = Sqlite::open(directory.path(), Opening::Whatever).unwrap();
     let panicked = store
         .write::<()>("try this", |_| panic!("as expected by the test"))
         .await;
