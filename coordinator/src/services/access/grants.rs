@@ -1,0 +1,89 @@
+//! Proofs that somebody may do something. Their fields are written by `Access` alone.
+
+use shared::id::UserId;
+
+use super::AccessError;
+use super::actor::Actor;
+use crate::domain::access::{Decision, Deed, Object};
+use crate::domain::agency::AgencyCode;
+use crate::domain::audit::Who;
+use crate::domain::camera::Camera;
+use crate::domain::playback::Playback;
+
+/// That an actor may do a deed to a camera.
+#[derive(Clone, Debug)]
+pub struct CameraGrant {
+    pub(super) actor: Actor,
+    pub(super) camera: Camera,
+    pub(super) deed: Deed,
+}
+
+impl CameraGrant {
+    pub const fn camera(&self) -> &Camera {
+        &self.camera
+    }
+
+    pub const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// The camera, provided the grant is for this deed.
+    pub(in crate::services) fn for_deed(&self, deed: Deed) -> Result<&Camera, AccessError> {
+        // Viewing is part of every deed that can be granted on a camera.
+        if self.deed == deed || deed == Deed::ViewCamera {
+            Ok(&self.camera)
+        } else {
+            Err(AccessError::Forbidden)
+        }
+    }
+}
+
+/// That somebody may do a deed to the system.
+#[derive(Clone, Debug)]
+pub struct AdminGrant {
+    pub(super) who: Who,
+    pub(super) actor: Option<Actor>,
+    pub(super) deed: Deed,
+}
+
+impl AdminGrant {
+    pub(in crate::services) fn for_deed(&self, deed: Deed) -> Result<(), AccessError> {
+        if self.deed == deed {
+            Ok(())
+        } else {
+            Err(AccessError::Forbidden)
+        }
+    }
+
+    pub(in crate::services) fn who(&self) -> Who {
+        self.who.clone()
+    }
+
+    pub(in crate::services) fn user_id(&self) -> Option<UserId> {
+        self.actor.as_ref().map(Actor::user_id)
+    }
+
+    /// Whether a camera of this agency may be counted or named.
+    pub(in crate::services) fn may_view(&self, agency: &AgencyCode) -> bool {
+        self.actor.as_ref().is_none_or(|actor| {
+            actor.decide(Deed::ViewCamera, Object::Camera(agency)) == Decision::Allowed
+        })
+    }
+}
+
+/// That an actor may use a playback that they prepared.
+#[derive(Clone, Debug)]
+pub struct PlaybackGrant {
+    pub(super) playback: Playback,
+    pub(super) camera: Camera,
+}
+
+impl PlaybackGrant {
+    pub const fn playback(&self) -> &Playback {
+        &self.playback
+    }
+
+    pub const fn camera(&self) -> &Camera {
+        &self.camera
+    }
+}

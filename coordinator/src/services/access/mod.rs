@@ -1,0 +1,271 @@
+//! Who somebody is, and the grants that let them do something.
+//!
+//! Grants have no public constructor: the only way to one is through here, past
+//! `domain::access::decide`.
+
+mod actor;
+mod grants;
+
+pub use actor::{Actor, SessionToken};
+pub use grants::{AdminGrant, CameraGrant, PlaybackGrant};
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use shared::clock::Clock;
+use shared::id::{CameraId, PlaybackId, SessionId};
+
+use super::users::Passwords;
+use super::{Figures, Parts};
+use crate::domain::access::{Decision, Deed, Object};
+use crate::domain::audit::{Entry, What, Who};
+use crate::domain::playback::{PLAYBACK_IDLE, Playback};
+use crate::domain::user::{
+    Login, MAX_PASSWORD_BYTES, SESSION_ABSOLUTE, SESSION_IDLE, Session, User,
+};
+use crate::stores::{Store, StoreError};
+
+/// Sign-in, sessions and grants.
+#[derive(Clone, Debug)]
+pub struct Access {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    figures: Arc<Figures>,
+    passwords: Arc<Passwords>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// No session, or one that has ended.
+    #[error("nobody is signed in")]
+    Unauthenticated,
+    /// Answer as if the thing did not exist.
+    #[error("there is no such thing for this actor")]
+    Hidden,
+    #[error("the actor may not do this")]
+    Forbidden,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// Unknown login, wrong password or disabled account; which of them is not told.
+    #[error("the login or the password is wrong")]
+    Wrong,
+    /// Too many are being checked; nothing was checked.
+    #[error("too many sign-ins at once")]
+    TooMany,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A fresh session.
+#[derive(Debug)]
+pub struct SignedIn {
+    pub token: SessionToken,
+    pub actor: Actor,
+}
+
+impl Access {
+    pub(super) fn new(parts: &Parts, passwords: Arc<Passwords>) -> Self {
+        Self {
+            store: Arc::clone(&parts.store),
+            clock: Arc::clone(&parts.clock),
+            figures: Arc::clone(&parts.figures),
+            passwords,
+        }
+    }
+
+    /// Begins a session. Takes the same time whether the login exists or not.
+    ///
+    /// # Errors
+    /// Wrong credentials, or too many attempts at once.
+    pub async fn sign_in(
+        &self,
+        login: &str,
+        password: SecretString,
+        address: Option<IpAddr>,
+    ) -> Result<SignedIn, SignInError> {
+        let now = self.clock.wall();
+        let known = match Login::new(login) {
+            Some(login) if password.expose_secret().len() <= MAX_PASSWORD_BYTES => {
+                self.store.user_by_login(login).await?
+            }
+            _ => None,
+        };
+        let (user, hash) = known.unzip();
+        let right = self.passwords.verify(password, hash).await?;
+        let Some(user) = user.filter(|user| right && !user.disabled) else {
+            self.figures.sign_ins_refused.add(1);
+            let login: String = login.chars().take(Login::MAX_LENGTH).collect();
+            let refused = Entry::new(now, Who::System, What::SignInRefused);
+            let refused = refused.with(json!({ "login": login }));
+            self.store.audit(refused.from_address(address)).await?;
+            return Err(SignInError::Wrong);
+        };
+        let token = SessionToken::new();
+        let session = Session {
+            id: SessionId::new(now),
+            user: user.id,
+            token: token.hash(),
+            created_at: now,
+            last_seen: now,
+        };
+        let entry = Entry::new(now, Who::User(user.id), What::SignedIn).on(session.id);
+        let actor = Actor {
+            user,
+            session: session.id,
+            expires_at: session.expires_at(),
+        };
+        self.store
+            .create_session(session, entry.from_address(address))
+            .await?;
+        Ok(SignedIn { token, actor })
+    }
+
+    /// The person behind a token.
+    ///
+    /// # Errors
+    /// [`AccessError::Unauthenticated`] when the session is unknown or over, or its user disabled.
+    pub async fn actor(&self, token: &SessionToken) -> Result<Actor, AccessError> {
+        let found = self.store.session_by_token(token.hash()).await?;
+        self.check_session(found).await
+    }
+
+    /// Ends the actor's session and everything that hangs on it.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn sign_out(&self, actor: &Actor) -> Result<(), AccessError> {
+        let entry = Entry::new(self.clock.wall(), actor.who(), What::SignedOut).on(actor.session);
+        Ok(self.store.end_session(actor.session, entry).await?)
+    }
+
+    /// Permission to do `deed` to a camera.
+    ///
+    /// # Errors
+    /// Hidden when the actor may not know of it, forbidden when the deed is not allowed.
+    pub async fn camera(
+        &self,
+        actor: &Actor,
+        id: CameraId,
+        deed: Deed,
+    ) -> Result<CameraGrant, AccessError> {
+        let camera = self.store.camera(id).await?.ok_or(AccessError::Hidden)?;
+        permit(actor, deed, Object::Camera(&camera.agency))?;
+        Ok(CameraGrant {
+            actor: actor.clone(),
+            camera,
+            deed,
+        })
+    }
+
+    /// Permission to do `deed` to the system.
+    ///
+    /// # Errors
+    /// The deed is not allowed.
+    pub fn admin(&self, actor: &Actor, deed: Deed) -> Result<AdminGrant, AccessError> {
+        permit(actor, deed, Object::System)?;
+        Ok(AdminGrant {
+            who: actor.who(),
+            actor: Some(actor.clone()),
+            deed,
+        })
+    }
+
+    /// Permission for the person at the command line of the coordinator's own host. They can read
+    /// and write the database anyway; the audit names them as the console.
+    pub fn console(&self, deed: Deed) -> AdminGrant {
+        AdminGrant {
+            who: Who::Console,
+            actor: None,
+            deed,
+        }
+    }
+
+    /// Permission to use a prepared playback: for its owner, and only as long as they may watch the
+    /// camera.
+    ///
+    /// # Errors
+    /// Hidden when it does not exist (any more) or is somebody else's.
+    pub async fn playback(
+        &self,
+        actor: &Actor,
+        id: PlaybackId,
+    ) -> Result<PlaybackGrant, AccessError> {
+        let playback = self.store.playback(id).await?;
+        let playback = playback
+            .filter(|playback| playback.owner == actor.user.id)
+            .ok_or(AccessError::Hidden)?;
+        self.playback_grant(actor, playback).await
+    }
+
+    /// Removes sessions and playbacks that are over.
+    pub(super) async fn purge(&self) -> Result<(), StoreError> {
+        let now = self.clock.wall();
+        let sessions = self
+            .store
+            .purge_sessions(now - SESSION_IDLE, now - SESSION_ABSOLUTE)
+            .await?;
+        let playbacks = self.store.purge_playbacks(now - PLAYBACK_IDLE).await?;
+        tracing::debug!(sessions, playbacks, "what has expired was removed");
+        Ok(())
+    }
+
+    /// The same for whoever prepared it, on the strength of a signature that has been verified.
+    pub(super) async fn playback_of_owner(
+        &self,
+        id: PlaybackId,
+    ) -> Result<PlaybackGrant, AccessError> {
+        let playback = self.store.playback(id).await?.ok_or(AccessError::Hidden)?;
+        let found = self.store.session(playback.session).await?;
+        let actor = self.check_session(found).await?;
+        self.playback_grant(&actor, playback).await
+    }
+
+    async fn playback_grant(
+        &self,
+        actor: &Actor,
+        playback: Playback,
+    ) -> Result<PlaybackGrant, AccessError> {
+        if !playback.is_live(self.clock.wall()) {
+            return Err(AccessError::Hidden);
+        }
+        let grant = self
+            .camera(actor, playback.camera, Deed::PlayCamera)
+            .await?;
+        Ok(PlaybackGrant {
+            playback,
+            camera: grant.camera,
+        })
+    }
+
+    async fn check_session(&self, found: Option<(Session, User)>) -> Result<Actor, AccessError> {
+        let now = self.clock.wall();
+        let (session, user) = found
+            .filter(|(session, user)| session.is_live(now) && !user.disabled)
+            .ok_or(AccessError::Unauthenticated)?;
+        if session.wants_touch(now) {
+            self.store.touch_session(session.id, now).await?;
+        }
+        Ok(Actor {
+            user,
+            session: session.id,
+            expires_at: session.expires_at(),
+        })
+    }
+}
+
+fn permit(actor: &Actor, deed: Deed, object: Object<'_>) -> Result<(), AccessError> {
+    match actor.decide(deed, object) {
+        Decision::Allowed => Ok(()),
+        Decision::Hidden => Err(AccessError::Hidden),
+        Decision::Forbidden => Err(AccessError::Forbidden),
+    }
+}
+
+#[cfg(test)]
+mod tests;
