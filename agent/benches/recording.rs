@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cctv_agent::buffer::{Buffer, BufferConfig, Limits};
+use cctv_agent::buffer::{Buffer, BufferConfig, Limits, Predecessor};
 use cctv_agent::camera::fanout::{Fanout, QueueLimits};
 use cctv_agent::camera::media::{Event, Run, RunStart};
 use cctv_agent::identity::Key;
@@ -201,6 +201,7 @@ fn start(
         camera,
         stream: StreamKind::Main,
         since: origin,
+        predecessor: Predecessor::EarlierRun,
         subscription: fanout.subscribe(QueueLimits::KEPT_GOP),
         settings: settings_receiver,
         triggers: trigger_receiver,

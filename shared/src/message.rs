@@ -110,6 +110,11 @@ pub const fn reason(reason: Reason) -> Message {
             "The agent ended unexpectedly and was started again.",
             "توقّف الوكيل فجأة ثم أُعيد تشغيله.",
         ),
+        Reason::AgentFault => Message::new(
+            "agent_fault",
+            "A fault in the agent interrupted the recording of this camera; it started again by itself. Report it with the agent's log.",
+            "قطع خلل في الوكيل تسجيل هذه الكاميرا ثم استؤنف تلقائيًا. أبلغ عنه مرفقًا بسجلّ الوكيل.",
+        ),
         Reason::HostDown => Message::new(
             "host_down",
             "The agent's computer was off or lost power.",
@@ -129,6 +134,11 @@ pub const fn reason(reason: Reason) -> Message {
             "operator_restart",
             "Someone restarted the camera or changed its settings.",
             "أعاد شخص ما تشغيل الكاميرا أو غيّر إعداداتها.",
+        ),
+        Reason::CameraAdded => Message::new(
+            "camera_added",
+            "The camera was newly added and was being connected to for the first time.",
+            "أُضيفت الكاميرا حديثًا وكان الاتصال بها جاريًا للمرة الأولى.",
         ),
         Reason::OperatorDeleted => Message::new(
             "operator_deleted",

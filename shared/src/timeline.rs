@@ -67,6 +67,8 @@ pub enum Reason {
     AgentStopped,
     /// The agent ended without being asked to.
     AgentCrashed,
+    /// The task of this one stream failed for a fault in the agent, and was started again.
+    AgentFault,
     /// The host was off, or lost power.
     HostDown,
     /// The host could not keep up.
@@ -75,6 +77,8 @@ pub enum Reason {
     HostClockStepped,
     /// Someone restarted the camera's task or changed its settings.
     OperatorRestart,
+    /// Someone added the camera, and it was being connected to for the first time.
+    CameraAdded,
     /// Someone removed the recording by hand.
     OperatorDeleted,
     /// Recording is switched off for this stream.
@@ -93,7 +97,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the declaration.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::CameraUnreachable,
         Self::CameraRefusedCredentials,
         Self::CameraProtocolError,
@@ -111,10 +115,12 @@ impl Reason {
         Self::FileDamaged,
         Self::AgentStopped,
         Self::AgentCrashed,
+        Self::AgentFault,
         Self::HostDown,
         Self::HostOverloaded,
         Self::HostClockStepped,
         Self::OperatorRestart,
+        Self::CameraAdded,
         Self::OperatorDeleted,
         Self::RecordingOff,
         Self::OutsideSchedule,
@@ -142,10 +148,11 @@ impl Reason {
             Self::TailLost
             | Self::AgentStopped
             | Self::AgentCrashed
+            | Self::AgentFault
             | Self::HostDown
             | Self::HostOverloaded
             | Self::HostClockStepped => Cause::Host,
-            Self::OperatorRestart | Self::OperatorDeleted => Cause::Operator,
+            Self::OperatorRestart | Self::CameraAdded | Self::OperatorDeleted => Cause::Operator,
             Self::RecordingOff
             | Self::OutsideSchedule
             | Self::NoEvent

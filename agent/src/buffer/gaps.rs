@@ -14,6 +14,8 @@ use shared::segment::StreamKind;
 use shared::time::{TimeRange, WallTime};
 use shared::timeline::{LedgerEntry, Reason};
 
+use super::StreamHistory;
+
 /// Between two fragments of which nobody said that something is missing between them: rounding of
 /// durations and the slewing of wall time, not lost pictures.
 const ROUNDING: Duration = Duration::from_millis(100);
@@ -41,18 +43,22 @@ struct OpenGap {
 pub(crate) struct Ledger {
     camera: CameraId,
     stream: StreamKind,
+    /// Nothing is expected before.
+    since: WallTime,
     /// Where the open gap begins, or what was recorded ends.
     explained_until: WallTime,
+    /// Pictures come again for time before that, so nothing is missing at the moment.
+    repeating: bool,
     gap: Option<OpenGap>,
 }
 
 impl Ledger {
-    /// Begins with a gap, from `explained_until` on, for `reason`: nothing has been recorded since
+    /// Begins with a gap, from where `history` ends, for `reason`: nothing has been recorded since
     /// then.
     pub(crate) fn new(
         camera: CameraId,
         stream: StreamKind,
-        explained_until: WallTime,
+        history: StreamHistory,
         reason: Reason,
         detail: Option<String>,
         now: WallTime,
@@ -60,7 +66,9 @@ impl Ledger {
         let mut ledger = Self {
             camera,
             stream,
-            explained_until,
+            since: history.since,
+            explained_until: history.explained_until,
+            repeating: false,
             gap: None,
         };
         ledger.open(reason, detail, Duration::ZERO, now);
@@ -69,7 +77,8 @@ impl Ledger {
 
     /// Why nothing is being recorded; `None` while something is.
     pub(crate) fn missing_because(&self) -> Option<Reason> {
-        self.gap.as_ref().map(|gap| gap.reason)
+        let gap = self.gap.as_ref().filter(|_| !self.repeating)?;
+        Some(gap.reason)
     }
 
     /// Everything before is recorded or in an entry.
@@ -91,6 +100,7 @@ impl Ledger {
         hold: Duration,
         now: WallTime,
     ) -> Vec<LedgerEntry> {
+        self.repeating = false;
         let Some(gap) = &mut self.gap else {
             // Also what lies between the last fragment and `from`.
             self.open(reason, detail, hold, now);
@@ -115,17 +125,41 @@ impl Ledger {
 
     /// A fragment is in its file.
     pub(crate) fn recorded(&mut self, range: TimeRange, now: WallTime) -> Vec<LedgerEntry> {
+        let mut entries = Vec::from_iter(self.reach_back_to(range.start(), now));
         if range.end() <= self.explained_until {
-            return Vec::new();
+            // The clock was set back, and how this time passed first is written down.
+            self.repeating = true;
+            return entries;
         }
-        let mut entries = Vec::new();
         if self.gap.is_none() && range.start() > self.explained_until + ROUNDING {
             let detail = "pictures are missing and nothing said why".to_owned();
             self.open(Reason::HostOverloaded, Some(detail), Duration::ZERO, now);
         }
+        self.repeating = false;
         entries.extend(self.close(range.start()));
         self.explained_until = range.end();
         entries
+    }
+
+    /// With the clock set back to before the stream was known, what lies between is not expected
+    /// to be all recorded.
+    fn reach_back_to(&mut self, start: WallTime, now: WallTime) -> Option<LedgerEntry> {
+        // The first picture of a new camera may be older than its place here.
+        if now >= self.since {
+            return None;
+        }
+        let range = TimeRange::new(start, self.since)
+            .ok()
+            .filter(|range| !range.is_empty())?;
+        self.since = start;
+        Some(LedgerEntry {
+            id: LedgerId::new(now),
+            camera: self.camera,
+            stream: self.stream,
+            range,
+            reason: Reason::HostClockStepped,
+            detail: Some("the clock was set back to before the camera was added".to_owned()),
+        })
     }
 
     /// The open gap, as far as it has grown, if that is worth writing down.
@@ -220,7 +254,10 @@ mod tests {
         Ledger::new(
             camera,
             StreamKind::Main,
-            at(0),
+            StreamHistory {
+                since: at(0),
+                explained_until: at(0),
+            },
             Reason::AgentStopped,
             None,
             at(0),
@@ -350,6 +387,54 @@ mod tests {
             spans(&ledger.recorded(range(7_200_000, 7_201_000), at(7_201_000))),
             [(range(3_601_000, 7_200_000), Reason::HostClockStepped)]
         );
+    }
+
+    #[test]
+    fn nothing_is_missing_while_time_that_runs_again_is_recorded() {
+        let mut ledger = ledger();
+        let _ = ledger.recorded(range(0, 10_000), at(10_000));
+        let reason = Reason::CameraUnreachable;
+        let _ = ledger.missing(at(10_000), reason, None, Duration::ZERO, at(10_000));
+        let told = ledger.tick(at(20_000)).unwrap();
+        assert_eq!(told.range, range(10_000, 20_000));
+        // Set back by 15 s, and the camera is there again.
+        assert_eq!(ledger.recorded(range(5_000, 6_000), at(6_000)), []);
+        assert_eq!(ledger.missing_because(), None);
+        assert_eq!(ledger.explained_until(), at(20_000));
+        // What was missing the first time is recorded now.
+        let mut entries = Vec::new();
+        for second in 6..25 {
+            let now = (second + 1) * 1_000;
+            entries.extend(ledger.recorded(range(second * 1_000, now), at(now)));
+        }
+        assert_eq!(spans(&entries), [(range(10_000, 10_000), reason)]);
+        assert_eq!(entries[0].id, told.id);
+    }
+
+    #[test]
+    fn a_clock_set_back_to_before_the_camera_was_added_is_said_once() {
+        let mut ledger = ledger();
+        let _ = ledger.recorded(range(0, 2_000), at(2_000));
+        let _ = ledger.missing(
+            at(2_000),
+            Reason::HostClockStepped,
+            None,
+            Duration::ZERO,
+            at(-60_000),
+        );
+        let said = ledger.recorded(range(-60_000, -59_000), at(-59_000));
+        assert_eq!(
+            spans(&said),
+            [(range(-60_000, 0), Reason::HostClockStepped)]
+        );
+        assert_eq!(ledger.recorded(range(-59_000, -58_000), at(-58_000)), []);
+    }
+
+    #[test]
+    fn a_first_picture_older_than_the_camera_is_no_step_of_a_clock() {
+        let mut ledger = ledger();
+        assert_eq!(ledger.recorded(range(-2_000, -1_000), at(100)), []);
+        assert_eq!(ledger.recorded(range(-1_000, 500), at(600)), []);
     }
 
     #[test]

@@ -196,8 +196,14 @@ impl Growing {
         self.announce();
     }
 
-    pub(super) fn explained(&self, camera: CameraId, stream: StreamKind, until: WallTime) {
-        self.with(|state| explain(state, (camera, stream), until));
+    /// The stream is accounted for up to `until`, and up to what is returned.
+    pub(super) fn explained(
+        &self,
+        camera: CameraId,
+        stream: StreamKind,
+        until: WallTime,
+    ) -> WallTime {
+        self.with(|state| explain(state, (camera, stream), until))
     }
 
     pub(super) fn watermarks(&self) -> Vec<Watermark> {
@@ -219,7 +225,11 @@ impl Growing {
     }
 }
 
-fn explain(state: &mut State, key: (CameraId, StreamKind), until: WallTime) {
+fn explain(state: &mut State, key: (CameraId, StreamKind), until: WallTime) -> WallTime {
     let stream = state.streams.entry(key).or_default();
-    stream.explained_until = stream.explained_until.max(Some(until));
+    *stream.explained_until.insert(
+        stream
+            .explained_until
+            .map_or(until, |known| known.max(until)),
+    )
 }

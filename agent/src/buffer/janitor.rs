@@ -297,7 +297,8 @@ pub(super) fn filesystem(path: &Path) -> Usage {
 
 fn publish(inner: &Inner, usage: &Usage, totals: &Totals, rates: &Rates, now: WallTime) {
     let limits = &inner.config.limits;
-    let forecast = retention::deletes_unsent_at(limits, usage, totals, rates, now);
+    let forecast =
+        retention::deletes_unsent_at(limits, &inner.policies(), usage, totals, rates, now);
     inner.status.send_modify(|status| {
         status.total_bytes = usage.total_bytes;
         status.free_bytes = usage.free_bytes;

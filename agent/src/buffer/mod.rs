@@ -45,6 +45,7 @@ pub use index::IndexError;
 pub use index::holdings::{Holding, Totals};
 pub use index::ledger::StreamHistory;
 pub use reconcile::Reconciliation;
+pub use recording::Predecessor;
 pub use recovery::RecoveryReport;
 pub use retention::Eviction;
 pub use sending::{Candidate, News, Priority, ReadError};
@@ -108,6 +109,15 @@ pub struct Policies {
 }
 
 impl Policies {
+    /// Whether anything at all is uploaded by itself.
+    fn want_uploads(&self) -> bool {
+        let uploads = |rule: &CameraRule| rule.upload != UploadPolicy::OnDemand;
+        match self.cameras.is_empty() {
+            true => uploads(&self.default),
+            false => self.cameras.values().any(uploads),
+        }
+    }
+
     pub fn rule(&self, camera: CameraId) -> CameraRule {
         self.cameras.get(&camera).copied().unwrap_or(self.default)
     }
@@ -141,9 +151,13 @@ struct Inner {
     reconciliation: watch::Sender<Reconciliation>,
     /// Segments of this run of the agent, until files and rows have been compared.
     made_now: Mutex<Option<HashSet<SegmentId>>>,
+    /// What this run of the agent met for the first time.
+    new_streams: Mutex<HashSet<(CameraId, StreamKind)>>,
     /// When this run began.
     started: WallTime,
     previous_ending: PreviousEnding,
+    /// It is being made again from the files.
+    index_lost: bool,
     janitor: SyncSender<Call>,
     /// Since the start.
     recorded_bytes: AtomicU64,
@@ -162,6 +176,12 @@ impl Inner {
 
     fn made(&self) -> MutexGuard<'_, Option<HashSet<SegmentId>>> {
         self.made_now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn new_streams(&self) -> MutexGuard<'_, HashSet<(CameraId, StreamKind)>> {
+        self.new_streams
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn was_made_now(&self, id: SegmentId) -> bool {
@@ -235,8 +255,8 @@ impl Buffer {
         let _ = self.inner.janitor.try_send(Call::Space);
     }
 
-    /// Makes the stream known from `since` on, and tells how far it was accounted for before this
-    /// start of the agent.
+    /// Makes the stream known from `since` on, unless it is known already, and tells how far it is
+    /// accounted for.
     ///
     /// # Errors
     /// The index failed.
@@ -246,7 +266,7 @@ impl Buffer {
         stream: StreamKind,
         since: WallTime,
     ) -> Result<StreamHistory, IndexError> {
-        let history = self
+        let (history, is_new) = self
             .inner
             .index
             .write_now("registering a stream", move |connection| {
@@ -254,10 +274,16 @@ impl Buffer {
             })
             .wait()
             .await?;
-        self.inner
-            .growing
-            .explained(camera, stream, history.explained_until);
-        Ok(history)
+        if is_new {
+            self.inner.new_streams().insert((camera, stream));
+        }
+        // What this run has written, the index may learn later.
+        let growing = &self.inner.growing;
+        let explained_until = growing.explained(camera, stream, history.explained_until);
+        Ok(StreamHistory {
+            explained_until,
+            ..history
+        })
     }
 
     /// Replaces the rules of all cameras from now on.

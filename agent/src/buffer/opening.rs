@@ -51,7 +51,12 @@ impl Buffer {
         }
         let lock = lock(&config)?;
         let started = clock.wall();
-        let (index, index_rebuilt) = open_index(&config.index, started)?;
+        let orphaned = !config.index.exists() && reconcile::is_any(&config.segments);
+        if orphaned {
+            tracing::error!(path = %config.index.display(), "there are recordings and no index; it is made again from them");
+        }
+        let (index, index_damaged) = open_index(&config.index, started)?;
+        let index_rebuilt = orphaned || index_damaged;
         let last = index.read("reading the state", state::ending).block()?;
         let host_boot = recovery::host_boot_id();
         let previous_ending = recovery::previous_ending(&last, &host_boot, index_rebuilt);
@@ -81,8 +86,10 @@ impl Buffer {
             status: watch::Sender::new(BufferStatus::default()),
             reconciliation: watch::Sender::new(Reconciliation::default()),
             made_now: Mutex::new(Some(HashSet::new())),
+            new_streams: Mutex::default(),
             started,
             previous_ending,
+            index_lost: index_rebuilt,
             janitor,
             recorded_bytes: AtomicU64::new(0),
             uploaded_bytes: AtomicU64::new(0),
@@ -295,7 +302,7 @@ impl Inner {
             .write_now("closing a recovered segment", move |connection| {
                 let (camera, stream) = (meta.head.camera, meta.head.stream);
                 if let Some(range) = meta.wall_range() {
-                    ledger::register_stream(connection, camera, stream, range.start())?;
+                    ledger::known_from(connection, camera, stream, range.start())?;
                     ledger::bridge(connection, camera, stream, range.start(), reason, now)?;
                 }
                 segments::close(connection, &meta, &relative)

@@ -158,6 +158,15 @@ pub(super) struct Ours {
     pub(super) path: PathBuf,
 }
 
+/// Whether there is any recording at all, without looking at all of them.
+pub(super) fn is_any(directory: &Path) -> bool {
+    let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries(directory)
+        .flat_map(|date| entries(&date.path()))
+        .flat_map(|camera| entries(&camera.path()))
+        .any(|file| files::parse_path(&file.path()).is_some())
+}
+
 pub(super) fn list(directory: &Path) -> Listing {
     let mut listing = Listing {
         ours: Vec::new(),
@@ -237,10 +246,15 @@ fn explain_holes(connection: &Connection, now: WallTime) -> rusqlite::Result<()>
     const ROUNDING: Duration = Duration::from_millis(100);
     for (camera, stream, _) in ledger::streams(connection)? {
         let known = timeline::merge(ledger::ranges(connection, camera, stream)?, ROUNDING);
-        for pair in known.windows(2) {
-            let Ok(range) = TimeRange::new(pair[0].end(), pair[1].start()) else {
-                continue;
-            };
+        // This start of the agent may have begun to account for the stream later than the last of
+        // what was found ends.
+        let begun = ledger::history(connection, camera, stream)?
+            .zip(known.last())
+            .and_then(|(history, last)| TimeRange::new(last.end(), history.explained_until).ok());
+        let between = known
+            .windows(2)
+            .filter_map(|pair| TimeRange::new(pair[0].end(), pair[1].start()).ok());
+        for range in between.chain(begun).filter(|range| !range.is_empty()) {
             let entry = LedgerEntry {
                 id: LedgerId::new(now),
                 camera,

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use shared::id::SegmentId;
-use shared::segment::{FragmentMeta, SegmentHead};
+use shared::id::{CameraId, SegmentId};
+use shared::segment::{FragmentMeta, SegmentHead, StreamKind};
 use shared::time::{TimeRange, WallTime};
 use shared::timeline::{LedgerEntry, Reason};
 
@@ -19,6 +19,16 @@ pub(crate) struct Verified {
     pub(crate) bytes: u64,
     /// What its lost fragments covered.
     pub(crate) lost: Option<TimeRange>,
+}
+
+/// What a recorder follows on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Predecessor {
+    /// Whatever was before this start of the agent, if anything.
+    #[default]
+    EarlierRun,
+    /// A task of the same stream that ended by a fault in the program.
+    FailedTask,
 }
 
 impl Buffer {
@@ -142,14 +152,30 @@ impl Buffer {
             .gap_written(entry.camera, entry.stream, entry.id, entry.range.end());
     }
 
-    /// Why nothing is recorded of a stream between `explained_until` and its recorder's first word.
-    pub(crate) fn reason_before(&self, explained_until: WallTime) -> (Reason, Option<String>) {
-        if explained_until >= self.inner.started {
-            // Recorded or new since this start: its task was made anew.
-            return (Reason::OperatorRestart, None);
-        }
+    /// Why nothing is recorded of a stream between `explained_until` and the first word of a
+    /// recorder that follows on `predecessor`.
+    pub(crate) fn reason_before(
+        &self,
+        camera: CameraId,
+        stream: StreamKind,
+        predecessor: Predecessor,
+        explained_until: WallTime,
+    ) -> (Reason, Option<String>) {
         let ending = &self.inner.previous_ending;
-        (ending.reason, ending.detail.clone())
+        let earlier_run = (ending.reason, ending.detail.clone());
+        match predecessor {
+            Predecessor::FailedTask => (Reason::AgentFault, None),
+            // Without the old index nobody knows which cameras are new.
+            Predecessor::EarlierRun if self.inner.index_lost => earlier_run,
+            Predecessor::EarlierRun if self.inner.new_streams().contains(&(camera, stream)) => {
+                (Reason::CameraAdded, None)
+            }
+            Predecessor::EarlierRun if explained_until > self.inner.started => {
+                let detail = "the clock was set back while the agent was not running".to_owned();
+                (Reason::HostClockStepped, Some(detail))
+            }
+            Predecessor::EarlierRun => earlier_run,
+        }
     }
 
     /// Whether recording suffers, and from what.

@@ -153,15 +153,24 @@ pub(super) fn plan(
     evictions
 }
 
+/// Uploads keep up as long as no more waits than was recorded in this time: recordings wait until
+/// their segment is closed, and go in bursts.
+const KEEPING_UP_SECONDS: f64 = 300.0;
+
 /// When space will force the deletion of something that was never uploaded, at the present rates;
-/// `None` when that will not happen.
+/// `None` when that will not happen, or when `policies` want nothing uploaded anyway.
 pub(super) fn deletes_unsent_at(
     limits: &Limits,
+    policies: &Policies,
     usage: &Usage,
     totals: &Totals,
     rates: &Rates,
     now: WallTime,
 ) -> Option<WallTime> {
+    let nothing_to_send = totals.unsent_bytes == 0 || !policies.want_uploads();
+    if nothing_to_send || keeps_up(totals, rates) {
+        return None;
+    }
     let by_disk = (usage.used_bytes.saturating_add(usage.free_bytes)).saturating_sub(
         limits
             .reserve_bytes
@@ -190,6 +199,16 @@ pub(super) fn deletes_unsent_at(
     let delay = Duration::try_from_secs_f64(seconds).ok()?;
     // Beyond what a person plans for, and what a time can hold.
     (delay < Duration::from_secs(100 * 365 * 86_400)).then(|| now + delay)
+}
+
+fn keeps_up(totals: &Totals, rates: &Rates) -> bool {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a forecast in seconds of bytes that are megabytes"
+    )]
+    let waiting = totals.unsent_bytes as f64;
+    let usual = rates.recorded_bytes_per_second * KEEPING_UP_SECONDS;
+    rates.uploaded_bytes_per_second > 0.0 && waiting <= usual
 }
 
 #[cfg(test)]
@@ -366,20 +385,21 @@ mod tests {
             ..Totals::default()
         };
         let now = WallTime::from_secs(0);
+        let policies = Policies::default();
         let rates = |recorded, uploaded| Rates {
             recorded_bytes_per_second: recorded,
             uploaded_bytes_per_second: uploaded,
         };
         assert_eq!(
-            deletes_unsent_at(&limits, &usage, &totals, &rates(10.0, 0.0), now),
+            deletes_unsent_at(&limits, &policies, &usage, &totals, &rates(10.0, 0.0), now),
             Some(WallTime::from_secs(600))
         );
         assert_eq!(
-            deletes_unsent_at(&limits, &usage, &totals, &rates(10.0, 5.0), now),
+            deletes_unsent_at(&limits, &policies, &usage, &totals, &rates(10.0, 5.0), now),
             Some(WallTime::from_secs(1_200))
         );
         assert_eq!(
-            deletes_unsent_at(&limits, &usage, &totals, &rates(10.0, 10.0), now),
+            deletes_unsent_at(&limits, &policies, &usage, &totals, &rates(10.0, 10.0), now),
             None
         );
         let full = Totals {
@@ -387,9 +407,30 @@ mod tests {
             ..totals
         };
         assert_eq!(
-            deletes_unsent_at(&limits, &usage, &full, &rates(10.0, 0.0), now),
+            deletes_unsent_at(&limits, &policies, &usage, &full, &rates(10.0, 0.0), now),
             Some(now)
         );
+        // Nothing waits, as in the first minute; or nobody wants it.
+        let none = Totals {
+            unsent_bytes: 0,
+            ..totals
+        };
+        let forecast = deletes_unsent_at(&limits, &policies, &usage, &none, &rates(10.0, 0.0), now);
+        assert_eq!(forecast, None);
+        let on_demand = Policies {
+            default: CameraRule {
+                upload: UploadPolicy::OnDemand,
+                max_age: None,
+            },
+            ..Policies::default()
+        };
+        let forecast =
+            deletes_unsent_at(&limits, &on_demand, &usage, &full, &rates(10.0, 0.0), now);
+        assert_eq!(forecast, None);
+        // Less waits than was recorded in five minutes, and it goes, if a little slower at times.
+        let forecast =
+            deletes_unsent_at(&limits, &policies, &usage, &totals, &rates(20.0, 18.0), now);
+        assert_eq!(forecast, None);
     }
 
     prop_compose! {

@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 pub use disk::{Disk, DiskConfig};
 pub use gate::Trigger;
 
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, Predecessor};
 use crate::camera::fanout::Subscription;
 use crate::config::Schedule;
 
@@ -90,6 +90,8 @@ pub struct Assignment {
     pub stream: StreamKind,
     /// Nothing is expected before; when the camera became known to the agent.
     pub since: WallTime,
+    /// Why nothing was recorded of it before.
+    pub predecessor: Predecessor,
     pub subscription: Subscription,
     pub settings: watch::Receiver<RecorderSettings>,
     /// Events that [`RecordingMode::Event`] records around. The sender may be dropped.

@@ -26,6 +26,7 @@ pub(super) async fn run(assignment: Assignment, cancel: CancellationToken) {
     let Assignment {
         camera,
         stream,
+        predecessor,
         mut subscription,
         mut settings,
         mut triggers,
@@ -35,7 +36,7 @@ pub(super) async fn run(assignment: Assignment, cancel: CancellationToken) {
         status,
         ..
     } = assignment;
-    let lane = disk.lane(camera, stream, history, status);
+    let lane = disk.lane(camera, stream, predecessor, history, status);
     let mut intake = Intake::new(settings.borrow_and_update().clone());
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

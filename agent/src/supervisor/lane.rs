@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::keep::keep;
 use super::site::{Camera, Site};
 use crate::backoff::Backoff;
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, Predecessor};
 use crate::camera::fanout::{QueueLimits, Subscription};
 use crate::camera::source::Source;
 use crate::camera::{self, Puller, Stream, StreamConfig, Surroundings};
@@ -33,13 +33,19 @@ pub(super) struct Floor {
 }
 
 impl Floor {
-    fn assignment(&self, camera: &Camera, subscription: Subscription) -> Assignment {
+    fn assignment(
+        &self,
+        camera: &Camera,
+        predecessor: Predecessor,
+        subscription: Subscription,
+    ) -> Assignment {
         // Nothing on this host tells of events yet, so nobody holds the other end.
         let (_, triggers) = mpsc::channel(1);
         Assignment {
             camera: camera.id,
             stream: StreamKind::Main,
             since: camera.since,
+            predecessor,
             subscription,
             settings: camera.settings.subscribe(),
             triggers,
@@ -58,6 +64,7 @@ pub(super) async fn run(floor: Floor, index: usize, source: Source, cancel: Canc
     };
     let name = camera.section.name.clone();
     let failed = Arc::clone(&floor.failed);
+    let mut predecessor = Predecessor::EarlierRun;
     let start = || {
         let config = StreamConfig {
             camera: camera.id,
@@ -68,7 +75,9 @@ pub(super) async fn run(floor: Floor, index: usize, source: Source, cancel: Canc
         };
         let (stream, puller) = camera::stream(config, &floor.surroundings);
         *camera.running() = Some(stream.clone());
-        serve(floor.clone(), index, stream, puller, cancel.clone())
+        let begun_after = std::mem::replace(&mut predecessor, Predecessor::FailedTask);
+        let floor = floor.clone();
+        serve(floor, index, begun_after, stream, puller, cancel.clone())
     };
     keep(&name, &cancel, start, || failed()).await;
 }
@@ -77,6 +86,7 @@ pub(super) async fn run(floor: Floor, index: usize, source: Source, cancel: Canc
 async fn serve(
     floor: Floor,
     index: usize,
+    predecessor: Predecessor,
     stream: Stream,
     puller: Puller,
     cancel: CancellationToken,
@@ -85,7 +95,12 @@ async fn serve(
         return;
     };
     let stop_recorder = CancellationToken::new();
-    let recorder = tokio::spawn(record(floor.clone(), index, stop_recorder.clone()));
+    let recorder = tokio::spawn(record(
+        floor.clone(),
+        index,
+        predecessor,
+        stop_recorder.clone(),
+    ));
     let watcher = tokio::spawn(watch(Arc::clone(&floor.site), stream));
     let pulled = tokio::spawn(puller.run(cancel)).await;
     watcher.abort();
@@ -113,7 +128,12 @@ async fn stop_recorder_soon(mut recorder: tokio::task::JoinHandle<()>, stop: &Ca
 
 /// Records until the stream is gone or `cancel`; a fault in the recorder does not touch the camera's
 /// session.
-async fn record(floor: Floor, index: usize, cancel: CancellationToken) {
+async fn record(
+    floor: Floor,
+    index: usize,
+    mut predecessor: Predecessor,
+    cancel: CancellationToken,
+) {
     let Some(camera) = floor.site.all().get(index) else {
         return;
     };
@@ -123,10 +143,11 @@ async fn record(floor: Floor, index: usize, cancel: CancellationToken) {
             Some(stream) => stream.subscribe(QueueLimits::KEPT_GOP),
             None => return,
         };
-        let recording = recorder::run(floor.assignment(camera, subscription), cancel.clone());
-        let Err(error) = tokio::spawn(recording).await else {
+        let assignment = floor.assignment(camera, predecessor, subscription);
+        let Err(error) = tokio::spawn(recorder::run(assignment, cancel.clone())).await else {
             return;
         };
+        predecessor = Predecessor::FailedTask;
         let wait = backoff.next(rand::random());
         tracing::error!(camera.name = camera.section.name, %error, retry_ms = wait.as_millis(), "a fault in the recorder; it is started again");
         (floor.failed)();

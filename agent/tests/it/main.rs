@@ -4,4 +4,5 @@ mod buffer;
 mod camera;
 mod drill;
 mod recorder;
+mod running;
 mod uplink;

@@ -1,5 +1,6 @@
 //! Recording from the fan-out to files, index and ledger.
 
+mod beginnings;
 mod crash;
 mod disks;
 mod faulty;

@@ -19,14 +19,36 @@ pub struct StreamHistory {
     pub explained_until: WallTime,
 }
 
-/// What is known of the stream; makes it known from `since` on where it was not. `since` never
-/// moves forward.
+/// What is known of the stream, and whether it is new: then it is known from `since` on. A clock
+/// that was set back does not make it older.
 pub(crate) fn register_stream(
     connection: &Connection,
     camera: CameraId,
     stream: StreamKind,
     since: WallTime,
-) -> rusqlite::Result<StreamHistory> {
+) -> rusqlite::Result<(StreamHistory, bool)> {
+    let inserted = connection
+        .prepare_cached(
+            "insert into stream (camera, stream, since_us, explained_us) values (?1, ?2, ?3, ?3)
+             on conflict do nothing",
+        )?
+        .execute(params![
+            camera.as_bytes(),
+            stream_code(stream),
+            since.as_micros()
+        ])?;
+    let history =
+        history(connection, camera, stream)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    Ok((history, inserted > 0))
+}
+
+/// A recording of the stream was found that begins at `since`, so it was known by then.
+pub(crate) fn known_from(
+    connection: &Connection,
+    camera: CameraId,
+    stream: StreamKind,
+    since: WallTime,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "insert into stream (camera, stream, since_us, explained_us) values (?1, ?2, ?3, ?3)
@@ -37,7 +59,7 @@ pub(crate) fn register_stream(
             stream_code(stream),
             since.as_micros()
         ])?;
-    history(connection, camera, stream)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
+    Ok(())
 }
 
 /// What is known of the stream, if anything.

@@ -376,7 +376,10 @@ impl LaneState {
 
     /// Once in a while: gaps grow, rows become durable, failures are tried again.
     pub(super) fn tick(&mut self, bench: &Bench<'_>) {
-        if self.queue.is_empty() {
+        if self.closing {
+            // Nobody will say more: how far the gap came is its end, and what follows is another's.
+            self.settle(bench);
+        } else if self.queue.is_empty() {
             let entry = self.ledger.tick(bench.clock.wall());
             if entry.is_some() {
                 self.entries.extend(entry, bench.buffer);

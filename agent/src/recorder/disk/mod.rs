@@ -28,7 +28,7 @@ use super::RecorderStatus;
 use super::job::{Fragment, Job};
 use super::storage::{Directory, Storage};
 use crate::buffer::gaps::Ledger;
-use crate::buffer::{Buffer, StreamHistory};
+use crate::buffer::{Buffer, Predecessor, StreamHistory};
 use lane::LaneState;
 use sync::Round;
 use thread::{Message, Thread};
@@ -153,11 +153,12 @@ impl Disk {
         })
     }
 
-    /// A place for one stream, whose past is `history`.
+    /// A place for one stream, whose past is `history` and ended as `predecessor` says.
     pub(super) fn lane(
         &self,
         camera: CameraId,
         stream: StreamKind,
+        predecessor: Predecessor,
         history: StreamHistory,
         status: watch::Sender<RecorderStatus>,
     ) -> Lane {
@@ -165,9 +166,12 @@ impl Disk {
             disk_queued_bytes: Arc::clone(&self.inner.queued_bytes),
             ..LaneShared::default()
         });
-        let (reason, detail) = self.inner.buffer.reason_before(history.explained_until);
+        let (reason, detail) =
+            self.inner
+                .buffer
+                .reason_before(camera, stream, predecessor, history.explained_until);
         let now = self.inner.clock.wall();
-        let ledger = Ledger::new(camera, stream, history.explained_until, reason, detail, now);
+        let ledger = Ledger::new(camera, stream, history, reason, detail, now);
         let state = LaneState::new(Arc::clone(&shared), camera, stream, ledger, status);
         let id = self.inner.next_lane.fetch_add(1, Ordering::Relaxed);
         self.inner.send(Message::Open(id, Box::new(state)));

@@ -165,6 +165,7 @@ impl Thread {
             Message::Close(id) => self.with_lane(id, |lane, bench| {
                 lane.close();
                 lane.work(bench);
+                lane.settle(bench);
             }),
             Message::Synced(result) => self.end_round(result),
             Message::Shutdown(_) => {}

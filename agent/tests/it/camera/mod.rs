@@ -36,7 +36,7 @@ pub(super) const LIMITS: QueueLimits = QueueLimits {
 };
 
 /// Small pictures with a key frame a second: cheap to encode.
-pub(super) fn small(name: &str) -> CameraConfig {
+pub(crate) fn small(name: &str) -> CameraConfig {
     CameraConfig {
         width: 320,
         height: 192,
@@ -47,7 +47,7 @@ pub(super) fn small(name: &str) -> CameraConfig {
     }
 }
 
-pub(super) async fn simulate(cameras: impl IntoIterator<Item = CameraConfig>) -> Simulator {
+pub(crate) async fn simulate(cameras: impl IntoIterator<Item = CameraConfig>) -> Simulator {
     Simulator::start(SimulatorConfig::of(cameras))
         .await
         .expect("the simulator starts")

@@ -172,7 +172,7 @@ async fn an_index_that_is_gone_or_garbage_is_made_again_from_the_files() {
             }
         }
         let (buffer, report) = site.open();
-        assert_eq!(report.index_rebuilt, garbage);
+        assert!(report.index_rebuilt);
         let mut comparison = buffer.reconciliation();
         let found = comparison
             .wait_for(|found| found.finished)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cctv_agent::buffer::{Buffer, BufferConfig, Limits, RecoveryReport, Sign};
+use cctv_agent::buffer::{Buffer, BufferConfig, Limits, Predecessor, RecoveryReport, Sign};
 use cctv_agent::camera::fanout::{Fanout, QueueLimits};
 use cctv_agent::camera::media::{Event, Run, RunStart};
 use cctv_agent::identity::Key;
@@ -220,6 +220,16 @@ impl Studio {
         disk: Disk,
         settings: RecorderSettings,
     ) -> Self {
+        Self::following(site, buffer, disk, settings, Predecessor::EarlierRun)
+    }
+
+    pub(crate) fn following(
+        site: &Site,
+        buffer: Buffer,
+        disk: Disk,
+        settings: RecorderSettings,
+        predecessor: Predecessor,
+    ) -> Self {
         let clock: Arc<dyn Clock> = Arc::clone(&site.clock) as _;
         let fanout = Fanout::new();
         let (settings, settings_receiver) = watch::channel(settings);
@@ -229,6 +239,7 @@ impl Studio {
             camera: site.camera,
             stream: StreamKind::Main,
             since: site.clock.wall(),
+            predecessor,
             subscription: fanout.subscribe(QueueLimits::KEPT_GOP),
             settings: settings_receiver,
             triggers: trigger_receiver,
@@ -377,6 +388,13 @@ impl Studio {
         self.recorder.await.unwrap();
         self.disk.shutdown().await;
         self.buffer
+    }
+
+    /// Ends the recorder in the middle of what it does; disk and buffer go on.
+    pub(crate) async fn abort(self) -> (Buffer, Disk) {
+        self.recorder.abort();
+        assert!(self.recorder.await.is_err_and(|end| end.is_cancelled()));
+        (self.buffer, self.disk)
     }
 
     /// Ends everything in an orderly way.

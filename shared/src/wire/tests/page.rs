@@ -246,3 +246,12 @@ fn what_the_page_says_of_unknown_things_holds() {
     // Every other list of values is fixed within a version.
     assert!(serde_json::from_str::<Reason>("\"from_the_future\"").is_err());
 }
+
+#[test]
+fn the_page_names_every_reason() {
+    for reason in Reason::ALL {
+        let name = serde_json::to_value(reason).unwrap();
+        let name = name.as_str().unwrap();
+        assert!(PAGE.contains(&format!("`{name}`")), "{name}");
+    }
+}

@@ -1,0 +1,5 @@
+//! The whole agent as production starts it, against real cameras, with the trouble that only the
+//! whole can have.
+
+mod faults;
+mod stand;
