@@ -178,9 +178,11 @@ impl Puller {
         mut session: Session,
         cancel: &CancellationToken,
     ) -> Result<Outcome, Interruption> {
-        self.office
-            .status
-            .send_modify(|status| status.sessions += 1);
+        let sound = session.description().audio_encoding.clone();
+        self.office.status.send_modify(|status| {
+            status.sessions += 1;
+            status.unrecorded_sound = sound.filter(|_| session.audio().is_none());
+        });
         tracing::info!(
             camera = self.config.name,
             stream = ?self.config.stream,

@@ -30,6 +30,9 @@ pub struct CameraStatus {
     pub run: Option<RunId>,
     /// Of the newest run.
     pub picture: Option<PictureFormat>,
+    /// Encoding of a sound that the camera offers and that cannot be recorded, as its description
+    /// calls it.
+    pub unrecorded_sound: Option<String>,
     /// Since the agent was started.
     pub sessions: u64,
     /// Since the agent was started.
@@ -68,6 +71,7 @@ impl CameraStatus {
             clock_offset_us: None,
             run: None,
             picture: None,
+            unrecorded_sound: None,
             sessions: 0,
             lost_packets: 0,
             quirks: Quirks::default(),

@@ -125,11 +125,14 @@ impl Context<'_> {
                 @if let Some(reason) = camera.not_recorded.filter(|reason| *reason != camera.message) {
                     p { strong { (self.say(text::NOT_RECORDED)) } " — " (self.say(reason)) }
                 }
+                @if let Some(sound) = camera.sound_not_recorded {
+                    p { (self.say(sound)) }
+                }
                 (self.detail(camera.detail.as_deref()))
                 dl {
                     (self.row(text::SINCE, camera.since.map(|time| self.time(time))))
                     (self.row(text::LAST_PICTURE, camera.age_ms.map(|age| self.age(age))))
-                    (self.row(text::BITRATE, Some(self.megabits(camera.bits_per_second))))
+                    (self.row(text::BITRATE, (camera.bits_per_second > 0).then(|| self.megabits(camera.bits_per_second))))
                     (self.row(text::PICTURE, camera.picture.map(|picture| html! {
                         bdi { (codec(picture.codec)) " " (picture.width) "×" (picture.height) }
                         ", " bdi { (decimal(u64::from(camera.milli_fps), 1_000)) " " (self.say(text::FRAMES)) }

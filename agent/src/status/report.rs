@@ -89,11 +89,14 @@ pub struct CameraReport {
     pub bits_per_second: u64,
     pub milli_fps: u32,
     pub picture: Option<Picture>,
+    /// The camera has sound, and why it is not in the recordings.
+    pub sound_not_recorded: Option<Message>,
     pub recording: RecordingMode,
     pub upload: UploadPolicy,
     pub retention_hours: Option<u32>,
     /// Why nothing is recorded at the moment.
     pub not_recorded: Option<Message>,
+    /// While something is recorded: everything before is in a file or in the ledger.
     pub recorded_until: Option<Time>,
     pub durable_until: Option<Time>,
     pub segment: Option<SegmentId>,
@@ -225,11 +228,18 @@ fn camera(view: CameraView, now: WallTime) -> CameraReport {
                 height: format.height,
                 has_sound: format.has_sound,
             }),
+        sound_not_recorded: status
+            .filter(|status| status.unrecorded_sound.is_some())
+            .map(|_| text::SOUND_UNSUPPORTED),
         recording: view.recording,
         upload: view.upload,
         retention_hours: view.retention_hours,
         not_recorded: not_recorded.map(message::reason),
-        recorded_until: view.recorder.recorded_until.map(Time),
+        recorded_until: view
+            .recorder
+            .recorded_until
+            .filter(|_| not_recorded.is_none())
+            .map(Time),
         durable_until: view.recorder.durable_until.map(Time),
         segment: view.recorder.segment,
         queued_bytes: view.recorder.queued_bytes,
@@ -361,6 +371,7 @@ mod tests {
                 clock_offset_us: None,
                 run: None,
                 picture: None,
+                unrecorded_sound: None,
                 sessions: 1,
                 lost_packets: 0,
                 quirks: Quirks::default(),

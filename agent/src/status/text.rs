@@ -66,6 +66,9 @@ texts! {
     STALE = "stale", "The last picture is old.", "آخر صورة قديمة.";
     CONNECTING = "connecting", "Connecting to the camera.", "جارٍ الاتصال بالكاميرا.";
     OFF = "off", "Switched off in the settings.", "متوقفة بحسب الإعدادات.";
+    SOUND_UNSUPPORTED = "sound_unsupported",
+        "The camera's sound is not recorded, because its format cannot be; the video is. Set the sound to AAC or G.711.",
+        "لا يُسجَّل صوت الكاميرا لأن صيغته غير مدعومة، أما الفيديو فيُسجَّل. اضبط الصوت على AAC أو G.711.";
 
     // The states of the disk.
     DISK_GOOD = "disk_good", "Recordings are being kept.", "التسجيلات محفوظة.";

@@ -65,7 +65,7 @@ impl Fault {
 
     /// What the library said while `step` was being done.
     pub(super) fn from_error(source: &Source, step: Step, status: Option<u16>, text: &str) -> Self {
-        let said = first_paragraph(text);
+        let said = without_dump(first_paragraph(text));
         let (reason, advice, quirk) = match status {
             Some(status) => of_status(source, status, said),
             None => of_text(said),
@@ -118,6 +118,9 @@ pub(super) fn weigh(text: &str, sound: Option<&str>) -> Weight {
         Weight::Video
     }
 }
+
+/// How the library begins to say that an answer is not one.
+const NO_RTSP: &str = "RTSP framing error";
 
 type Meaning = (Reason, &'static str, Option<Quirk>);
 
@@ -178,6 +181,12 @@ fn of_text(said: &str) -> Meaning {
         || said.starts_with("Error receiving")
     {
         (Reason::CameraDisconnected, "", None)
+    } else if said.starts_with(NO_RTSP) {
+        (
+            Reason::CameraProtocolError,
+            "; what answers there does not speak RTSP, check the port in the address",
+            None,
+        )
     } else {
         (Reason::CameraProtocolError, "", None)
     }
@@ -186,6 +195,14 @@ fn of_text(said: &str) -> Meaning {
 /// The library's messages begin with what happened, and go on with addresses and dumps.
 fn first_paragraph(text: &str) -> &str {
     text.split("\n\n").next().unwrap_or_default().trim()
+}
+
+/// Bytes in hexadecimal say less than the advice that would be cut off behind them.
+fn without_dump(said: &str) -> &str {
+    match said.split_once("buffered:") {
+        Some((before, _)) if said.starts_with(NO_RTSP) => before.trim_end_matches(['\n', ';', ' ']),
+        _ => said,
+    }
 }
 
 /// A line of at most 300 characters.
@@ -207,6 +224,20 @@ mod tests {
 
     fn fault(status: Option<u16>, text: &str) -> Fault {
         Fault::from_error(&source(), Step::Describe, status, text)
+    }
+
+    #[test]
+    fn a_web_server_is_called_what_it_is_without_its_bytes() {
+        let web = fault(
+            None,
+            "RTSP framing error: Invalid RTSP message: byte 0: request-line > method; buffered:\nLength: 4 (0x4) bytes\n0000: 3c 21 44 4f\n\nconn: x",
+        );
+        assert_eq!(web.reason, Reason::CameraProtocolError);
+        assert_eq!(
+            web.detail,
+            "rtsp://192.0.2.7/live: RTSP framing error: Invalid RTSP message: byte 0: request-line > method \
+             while asking for its description; what answers there does not speak RTSP, check the port in the address"
+        );
     }
 
     #[test]
