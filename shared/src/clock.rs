@@ -13,6 +13,11 @@ pub trait Clock: Send + Sync + std::fmt::Debug + 'static {
 
     /// Time since some fixed point; never steps back. Differences of it measure durations.
     fn monotonic(&self) -> Duration;
+
+    /// Both of one instant, as nearly as can be; for those who compare them.
+    fn both(&self) -> (Duration, WallTime) {
+        (self.monotonic(), self.wall())
+    }
 }
 
 /// The operating system's clocks.
@@ -92,34 +97,10 @@ impl Clock for SimulatedClock {
     fn monotonic(&self) -> Duration {
         self.lock().1
     }
-}
 
-/// A clock that runs `speed` times faster than the system's from a given wall time on, so that a
-/// test records an hour in a minute.
-#[derive(Debug)]
-pub struct AcceleratedClock {
-    started: Instant,
-    wall_at_start: WallTime,
-    speed: f64,
-}
-
-impl AcceleratedClock {
-    pub fn new(wall_at_start: WallTime, speed: f64) -> Self {
-        Self {
-            started: Instant::now(),
-            wall_at_start,
-            speed,
-        }
-    }
-}
-
-impl Clock for AcceleratedClock {
-    fn wall(&self) -> WallTime {
-        self.wall_at_start + self.monotonic()
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.started.elapsed().mul_f64(self.speed)
+    fn both(&self) -> (Duration, WallTime) {
+        let (wall, monotonic) = *self.lock();
+        (monotonic, wall)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Footage as a viewer gets it: fetched through the playlist, decoded, and read picture by picture.
 
 use anyhow::{Context as _, Result, ensure};
-use camera_sim::decode::{Media, stamps_of_mp4};
-use shared::time::{TimeRange, WallTime};
+use camera_sim::decode::{Media, sei_stamps_of_mp4, stamps_of_mp4};
+use camera_sim::stamp::Stamp;
+use shared::time::{Ticks90k, TimeRange, WallTime};
 
 use crate::api::{Api, PlaylistEntry};
 
@@ -25,8 +26,10 @@ pub struct Footage {
     pub entries: Vec<PlaylistEntry>,
     /// In order of the playlist.
     pub stamps: Vec<Picture>,
-    /// Pictures whose stamp could not be read.
-    pub unreadable: usize,
+    /// When pictures were seen whose stamp could not be read.
+    pub unreadable: Vec<WallTime>,
+    /// When there was something to see, in order, also where a decoder that lost the thread shows nothing.
+    pub recorded: Vec<WallTime>,
 }
 
 impl Footage {
@@ -51,32 +54,47 @@ impl Footage {
             .filter(|(n, entry)| *n == 0 || entry.discontinuity);
         let mut footage = Self {
             stamps: Vec::new(),
-            unreadable: 0,
+            unreadable: Vec::new(),
+            recorded: Vec::new(),
             entries: entries.clone(),
         };
-        for (file, (_, first)) in files.iter().zip(starts) {
+        for (file, (_, first)) in files.into_iter().zip(starts) {
             let start = first
                 .program_date_time
                 .context("a stretch without EXT-X-PROGRAM-DATE-TIME")?;
-            footage.decode(file, start)?;
+            // What runs beside the test is not to wait for the decoder.
+            let decoding = tokio::task::spawn_blocking(move || {
+                let pictures = stamps_of_mp4(Media::Bytes(&file))?;
+                anyhow::Ok((pictures, sei_stamps_of_mp4(Media::Bytes(&file))?))
+            });
+            let (pictures, units) = decoding
+                .await?
+                .context("decoding what the playlist delivered")?;
+            let origin = units.first().map_or(0, |(pts, _)| *pts);
+            let seen = |pts| start.offset_micros(Ticks90k::new(pts - origin).to_micros());
+            let recorded = units.iter().map(|(pts, _)| seen(*pts));
+            footage.recorded.extend(recorded);
+            footage.add(pictures, seen)?;
         }
         Ok(footage)
     }
 
-    fn decode(&mut self, file: &[u8], start: WallTime) -> Result<()> {
-        let pictures =
-            stamps_of_mp4(Media::Bytes(file)).context("decoding what the playlist delivered")?;
-        let origin = pictures.first().map_or(0, |(pts, _)| *pts);
+    /// Pictures with their presentation times; `seen` gives the wall time of one.
+    fn add(
+        &mut self,
+        pictures: Vec<(i64, Option<Stamp>)>,
+        seen: impl Fn(i64) -> WallTime,
+    ) -> Result<()> {
         for (pts, stamp) in pictures {
+            let shown = seen(pts);
             match stamp {
                 Some(stamp) => self.stamps.push(Picture {
                     camera: stamp.camera,
                     number: stamp.frame,
                     drawn: WallTime::from_millis(i64::try_from(stamp.wall_ms)?),
-                    shown: start
-                        .offset_micros(shared::time::Ticks90k::new(pts - origin).to_micros()),
+                    shown,
                 }),
-                None => self.unreadable += 1,
+                None => self.unreadable.push(shown),
             }
         }
         Ok(())
@@ -91,6 +109,8 @@ impl Footage {
     #[must_use]
     pub fn within(mut self, range: TimeRange) -> Self {
         self.stamps.retain(|picture| range.contains(picture.shown));
+        self.unreadable.retain(|shown| range.contains(*shown));
+        self.recorded.retain(|shown| range.contains(*shown));
         self
     }
 
@@ -100,8 +120,8 @@ impl Footage {
     /// Names the first number that is missing, twice or out of order.
     pub fn expect_every_picture_once(&self) -> Result<()> {
         ensure!(
-            self.unreadable == 0,
-            "{} pictures have no readable stamp",
+            self.unreadable.is_empty(),
+            "pictures seen at {:?} have no readable stamp",
             self.unreadable
         );
         for pair in self.stamps.windows(2) {

@@ -191,7 +191,7 @@ impl Puller {
         );
         let (camera, kind) = (self.config.camera, self.config.stream);
         let mut runs = Runs::new(camera, kind, session.audio().cloned(), self.now());
-        let mut playing = Playing::default();
+        let mut playing = Playing::new(self.now().monotonic);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (demand, restart) = (self.office.demand.clone(), Arc::clone(&self.office.restart));
@@ -230,7 +230,7 @@ impl Puller {
         let now = self.now();
         match item {
             Item::Picture(picture) => {
-                playing.picture(u64::from(picture.lost_packets));
+                playing.picture(u64::from(picture.lost_packets), now.monotonic);
                 self.rates.picture(picture.payload.len(), now.monotonic);
                 runs.picture(picture, now, &mut self.events);
             }
@@ -262,7 +262,7 @@ impl Puller {
         let limit = standing
             .interval
             .map_or(STALL, |usual| STALL.max(usual * 4));
-        let silent = playing.newest.unwrap_or(playing.began).elapsed();
+        let silent = now.monotonic.saturating_sub(playing.latest());
         (silent >= limit).then(|| {
             let detail = format!(
                 "{}: no picture for {} s while the connection stands",
@@ -435,10 +435,8 @@ impl Puller {
     }
 
     fn now(&self) -> Now {
-        Now {
-            monotonic: self.surroundings.clock.monotonic(),
-            wall: self.surroundings.clock.wall(),
-        }
+        let (monotonic, wall) = self.surroundings.clock.both();
+        Now { monotonic, wall }
     }
 }
 
@@ -471,38 +469,40 @@ fn live(status: &watch::Sender<CameraStatus>, run: &Run) {
     });
 }
 
-/// What a session has given so far.
+/// What a session has given so far, and when by the monotonic clock.
 #[derive(Debug)]
 struct Playing {
-    began: Instant,
-    first: Option<Instant>,
-    newest: Option<Instant>,
+    began: Duration,
+    first: Option<Duration>,
+    newest: Option<Duration>,
     /// Since the status was last renewed.
     lost_packets: std::cell::Cell<u64>,
 }
 
-impl Default for Playing {
-    fn default() -> Self {
+impl Playing {
+    const fn new(now: Duration) -> Self {
         Self {
-            began: Instant::now(),
+            began: now,
             first: None,
             newest: None,
             lost_packets: std::cell::Cell::new(0),
         }
     }
-}
 
-impl Playing {
-    fn picture(&mut self, lost_packets: u64) {
-        let now = Instant::now();
+    fn picture(&mut self, lost_packets: u64, now: Duration) {
         self.first.get_or_insert(now);
         self.newest = Some(now);
         *self.lost_packets.get_mut() += lost_packets;
     }
 
+    /// Since when nothing has come.
+    fn latest(&self) -> Duration {
+        self.newest.unwrap_or(self.began)
+    }
+
     fn outcome(&self) -> Outcome {
         match (self.first, self.newest) {
-            (Some(first), Some(newest)) => Outcome::Played(newest - first),
+            (Some(first), Some(newest)) => Outcome::Played(newest.saturating_sub(first)),
             _ => Outcome::NoPicture,
         }
     }

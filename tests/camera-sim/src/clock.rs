@@ -66,6 +66,12 @@ impl Clock for SimClock {
     fn monotonic(&self) -> Duration {
         self.started.elapsed().mul_f64(self.speed)
     }
+
+    /// Time spent between two looks would count `speed` times, and look like a step of the wall clock.
+    fn both(&self) -> (Duration, WallTime) {
+        let monotonic = self.monotonic();
+        (monotonic, self.wall_start + monotonic)
+    }
 }
 
 #[cfg(test)]

@@ -118,8 +118,6 @@ fn silent(source: &Source) -> Fault {
 }
 
 fn now(clock: &dyn Clock) -> Now {
-    Now {
-        monotonic: clock.monotonic(),
-        wall: clock.wall(),
-    }
+    let (monotonic, wall) = clock.both();
+    Now { monotonic, wall }
 }
