@@ -54,12 +54,22 @@ impl Scene {
         cameras: Vec<CameraConfig>,
         settings: &SiteSettings,
     ) -> Result<Self> {
+        Self::start_with(directory, cameras, settings, |camera| camera).await
+    }
+
+    /// The same; `with` adds to the settings of each camera.
+    pub(crate) async fn start_with(
+        directory: &Path,
+        cameras: Vec<CameraConfig>,
+        settings: &SiteSettings,
+        with: impl Fn(CameraSettings) -> CameraSettings,
+    ) -> Result<Self> {
         let simulator = Simulator::start(SimulatorConfig::of(cameras)).await?;
         let centre = Centre::start(&directory.join("centre")).await?;
         let cameras: Vec<_> = simulator
             .cameras()
             .iter()
-            .map(|camera| CameraSettings::simulated(&simulator, camera.name()))
+            .map(|camera| with(CameraSettings::simulated(&simulator, camera.name())))
             .collect();
         let site =
             Site::start("site", &directory.join("site"), &centre, &cameras, settings).await?;
