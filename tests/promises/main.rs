@@ -5,6 +5,7 @@
 mod continuity;
 mod demo;
 mod faults;
+mod files;
 mod hour;
 mod kills;
 mod link;
