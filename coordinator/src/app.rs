@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ca::{self, Authority};
 use crate::config::{self, Config};
-use crate::http::serve::Server;
+use crate::http::serve::{Patience, Server};
 use crate::http::{self, Api};
 use crate::metrics::{Meters, Metrics};
 use crate::quic::{self, Sessions};
@@ -252,6 +252,7 @@ async fn bind_http(config: &config::Http) -> anyhow::Result<Server> {
         listener,
         tls: config.tls.files().map(browser_tls).transpose()?,
         max_connections: config.max_connections.as_usize(),
+        patience: Patience::default(),
     })
 }
 

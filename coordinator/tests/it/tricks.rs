@@ -95,6 +95,51 @@ async fn bodies_that_are_too_large_broken_or_strange_are_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_body_without_an_announced_length_has_an_end_too() {
+    let world = World::start().await;
+    let chunk = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
+    let request = format!(
+        "POST /api/v1/session HTTP/1.1\r\nhost: x\r\n\
+         x-requested-with: test\r\ncontent-type: application/json\r\n\
+         transfer-encoding: chunked\r\nconnection: close\r\n\r\n{}",
+        chunk.repeat(64)
+    );
+    let (status, answer) = world.raw(request.as_bytes()).await;
+    assert_eq!(status, 413, "{answer}");
+}
+
+#[tokio::test]
+async fn one_request_is_one_request_to_everybody_on_the_way() {
+    let world = World::start().await;
+    let hidden = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+    for framing in [
+        "content-length: 0\r\ncontent-length: 5",
+        "content-length: +0",
+        "content-length: 0, 5",
+        "transfer-encoding: chunked, identity",
+        "transfer-encoding : chunked",
+    ] {
+        let request = format!(
+            "POST /api/v1/session HTTP/1.1\r\nhost: x\r\n{framing}\r\n\r\n0\r\n\r\n{hidden}"
+        );
+        let (status, answer) = world.raw(request.as_bytes()).await;
+        assert!(!answer.contains("HTTP/1.1 200"), "{framing}: {answer}");
+        assert!((400..500).contains(&status), "{framing}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_idle_connections_keep_nobody_out() {
+    let world = World::start().await;
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        idle.push(tokio::net::TcpStream::connect(world.http).await.unwrap());
+    }
+    assert_eq!(world.nobody().get("/healthz").await.status, 200);
+    drop(idle);
+}
+
+#[tokio::test]
 async fn a_client_that_never_finishes_its_request_does_not_hold_up_others() {
     use tokio::io::AsyncWriteExt as _;
     let world = World::start().await;
