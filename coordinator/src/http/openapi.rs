@@ -63,7 +63,85 @@ pub async fn get_openapi() -> impl IntoResponse {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde::Serialize;
+    use serde_json::Value;
+
     use super::*;
+    use crate::http::agents::AgentState;
+    use crate::http::cameras::HealthState;
+    use crate::http::error::Code;
+    use crate::http::timeline::SpanState;
+    use crate::http::vocabulary::{Cause, Place, Reason, RecordingMode, Stream, UploadPolicy};
+
+    type Names = BTreeSet<String>;
+
+    fn sent<T: Serialize>(all: &[T]) -> Names {
+        let names = all.iter().map(|value| {
+            let value = serde_json::to_value(value).unwrap();
+            value.as_str().unwrap().to_owned()
+        });
+        names.collect()
+    }
+
+    fn described(values: &Value) -> Names {
+        let values = values.as_array().unwrap().iter();
+        values
+            .map(|value| value.as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Every list of values in the document that is not the schema of an enumeration.
+    fn enumerations_elsewhere<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
+        if let Some(object) = value.as_object() {
+            found.extend(object.get("enum"));
+            object
+                .iter()
+                .filter(|(key, _)| *key != "schemas")
+                .for_each(|(_, value)| enumerations_elsewhere(value, found));
+        } else if let Some(array) = value.as_array() {
+            array
+                .iter()
+                .for_each(|value| enumerations_elsewhere(value, found));
+        }
+    }
+
+    #[test]
+    fn every_enumeration_is_described_as_it_is_sent() {
+        use {AgentState as A, HealthState as H, SpanState as S};
+        let sent = BTreeMap::from([
+            ("AgentState", sent(&[A::Connected, A::Offline, A::Revoked])),
+            ("Cause", sent(Cause::ALL)),
+            ("Code", sent(Code::ALL)),
+            (
+                "HealthState",
+                sent(&[H::Live, H::Stale, H::Down, H::Offline, H::Off, H::Unknown]),
+            ),
+            ("Place", sent(Place::ALL)),
+            ("Reason", sent(Reason::ALL)),
+            ("RecordingMode", sent(RecordingMode::ALL)),
+            (
+                "SpanState",
+                sent(&[S::Recorded, S::Missing, S::NotYetReported, S::Unexplained]),
+            ),
+            ("Stream", sent(Stream::ALL)),
+            ("UploadPolicy", sent(UploadPolicy::ALL)),
+        ]);
+        let document: Value = serde_json::from_str(&document()).unwrap();
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        let described_schemas: BTreeMap<_, _> = schemas
+            .iter()
+            .filter_map(|(name, schema)| Some((name.as_str(), described(schema.get("enum")?))))
+            .collect();
+        assert_eq!(described_schemas, sent);
+        let mut elsewhere = Vec::new();
+        enumerations_elsewhere(&document, &mut elsewhere);
+        for values in elsewhere {
+            let values = described(values);
+            assert!(sent.values().any(|names| *names == values), "{values:?}");
+        }
+    }
 
     #[test]
     fn the_committed_document_is_current() {

@@ -47,6 +47,10 @@ macro_rules! twins {
         $(#[$attribute])*
         pub enum $name { $($variant,)* }
 
+        impl $name {
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+        }
+
         impl From<$theirs> for $name {
             fn from(theirs: $theirs) -> Self {
                 use $theirs as Theirs;
@@ -158,25 +162,27 @@ impl Reason {
 
 #[cfg(test)]
 mod tests {
-    use utoipa::PartialSchema as _;
-
     use super::*;
 
     #[test]
     fn every_value_has_the_name_of_the_protocol() {
-        for theirs in shared::timeline::Reason::ALL {
-            let ours = serde_json::to_value(Reason::from(theirs)).unwrap();
-            assert_eq!(ours, serde_json::to_value(theirs).unwrap());
+        fn same<Ours, Theirs>(all: &[Ours])
+        where
+            Ours: Copy + Serialize,
+            Theirs: From<Ours> + Serialize,
+        {
+            for ours in all {
+                let theirs = serde_json::to_value(Theirs::from(*ours)).unwrap();
+                assert_eq!(serde_json::to_value(ours).unwrap(), theirs);
+            }
         }
-        for theirs in ["all", "events", "on-demand", "schedule"] {
-            let value = serde_json::Value::from(theirs);
-            let read: shared::wire::control::UploadPolicy =
-                serde_json::from_value(value.clone()).unwrap();
-            assert_eq!(
-                serde_json::to_value(UploadPolicy::from(read)).unwrap(),
-                value
-            );
-        }
+        same::<_, shared::segment::StreamKind>(Stream::ALL);
+        same::<_, shared::timeline::Place>(Place::ALL);
+        same::<_, shared::timeline::Cause>(Cause::ALL);
+        same::<_, shared::timeline::Reason>(Reason::ALL);
+        same::<_, shared::wire::control::RecordingMode>(RecordingMode::ALL);
+        same::<_, shared::wire::control::UploadPolicy>(UploadPolicy::ALL);
+        assert_eq!(Reason::ALL.len(), shared::timeline::Reason::ALL.len());
     }
 
     #[test]
@@ -187,13 +193,5 @@ mod tests {
             "\"2026-03-01T14:00:00.250Z\""
         );
         assert!(serde_json::from_str::<Timestamp>("\"yesterday\"").is_err());
-    }
-
-    #[test]
-    fn the_description_spells_values_as_they_are_sent() {
-        let schema = serde_json::to_string(&(UploadPolicy::schema(), Reason::schema())).unwrap();
-        for sent in ["\"on-demand\"", "\"camera_unreachable\""] {
-            assert!(schema.contains(sent), "{sent} in {schema}");
-        }
     }
 }
