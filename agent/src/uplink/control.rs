@@ -62,6 +62,7 @@ pub(super) async fn greet(
         boot: uplink.boot,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         host: host_description(),
+        time_zone: zone_name(uplink),
         now: asked,
         cameras: cameras.clone(),
     };
@@ -95,6 +96,12 @@ pub(super) async fn greet(
         cameras,
     };
     Ok((control, welcome, offset))
+}
+
+/// As people at the site read their clocks; nameless when the host's zone is a bare offset.
+fn zone_name(uplink: &Uplink) -> Option<String> {
+    let zone = uplink.site.config().agent.zone();
+    zone.iana_name().map(str::to_owned)
 }
 
 /// Such as `Linux 6.1.0 x86_64`.

@@ -42,6 +42,8 @@ pub struct Greeting {
     pub boot: BootId,
     pub version: String,
     pub host: String,
+    /// IANA name of the zone of its site.
+    pub time_zone: Option<String>,
     /// By the coordinator's clock.
     pub at: WallTime,
 }

@@ -14,6 +14,9 @@ pub struct Camera {
     pub agent_name: String,
     pub site: SiteId,
     pub site_name: String,
+    /// IANA name of the zone in which people at the site read their clocks; `None` until its agent
+    /// told.
+    pub time_zone: Option<String>,
     /// As the installer called it; the id's text until the agent told.
     pub name: String,
     /// As the centre calls it.

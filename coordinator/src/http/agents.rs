@@ -40,6 +40,11 @@ pub struct Agent {
     /// Its operating system, for support.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// IANA name of the zone in which people at its site read their clocks; absent where it did not
+    /// tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Asia/Dubai")]
+    pub time_zone: Option<String>,
     pub state: AgentState,
     /// When it was last heard of.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,6 +145,7 @@ impl From<AgentView> for Agent {
             site_name: agent.site_name,
             version: agent.version,
             host: agent.host,
+            time_zone: agent.time_zone,
             state: agent.state.into(),
             last_seen: agent.last_seen.map(Timestamp),
             connected_since: agent.connected_since.map(Timestamp),

@@ -33,6 +33,11 @@ pub struct Camera {
     #[schema(value_type = String, format = Uuid)]
     pub site_id: SiteId,
     pub site_name: String,
+    /// IANA name of the zone in which people at the site read their clocks; absent where its agent
+    /// did not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Asia/Dubai")]
+    pub time_zone: Option<String>,
     /// Code of the agency the camera belongs to.
     #[schema(example = "DUBAI_POLICE")]
     pub agency: String,
@@ -162,6 +167,7 @@ impl From<CameraView> for Camera {
             agent_name: camera.agent_name,
             site_id: camera.site,
             site_name: camera.site_name,
+            time_zone: camera.time_zone,
             agency: camera.agency.to_string(),
             streams: camera.streams.into_iter().map(Stream::from).collect(),
             since: Timestamp(camera.since),

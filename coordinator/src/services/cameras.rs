@@ -298,6 +298,7 @@ mod tests {
             boot: BootId::new(NOW),
             version: "0.1.0".into(),
             host: "x".into(),
+            time_zone: None,
             now: NOW,
             cameras: vec![CameraInfo {
                 id: built.meta.head.camera,

@@ -97,6 +97,7 @@ impl Peer {
             boot: BootId::new(WallTime::from_secs(1)),
             version: "0.0.0-test".into(),
             host: "a test".into(),
+            time_zone: Some("Asia/Dubai".into()),
             now: WallTime::from_secs(1),
             cameras: cameras.to_vec(),
         }

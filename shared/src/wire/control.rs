@@ -48,6 +48,10 @@ pub struct Hello {
     pub version: String,
     /// Of the operating system, for support.
     pub host: String,
+    /// IANA name of the zone that people at the site read their clocks in, such as `Asia/Dubai`.
+    /// Absent from older agents, and where the host does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
     /// The agent's wall clock as it sent this.
     pub now: WallTime,
     pub cameras: Vec<CameraInfo>,

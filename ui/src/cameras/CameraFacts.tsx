@@ -6,7 +6,7 @@ import type { Format } from '@/i18n/format'
 import { Text } from '@/i18n/Text'
 import type { MessageId } from '@/i18n/messages'
 import { useFormat, useLanguage, useText } from '@/i18n/use-text'
-import { dayAt } from '@/time/zone'
+import { dayAt, siteZone } from '@/time/zone'
 import styles from './CameraFacts.module.css'
 import { HealthTag } from './HealthTag'
 import { seen } from './health'
@@ -19,7 +19,7 @@ type Props = Readonly<{ camera: Heard<Camera> }>
 export function CameraFacts({ camera: heard }: Props) {
   const camera = heard.value
   const text = useText()
-  const format = useFormat()
+  const format = useFormat(siteZone(camera.time_zone))
   const language = useLanguage()
   const now = useNow()
   const state = seen(heard, now)

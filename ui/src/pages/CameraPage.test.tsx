@@ -1,8 +1,10 @@
 import { screen, within } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { describe, expect, it } from 'vitest'
-import { uuid } from '@mock/builders'
+import { camera, uuid } from '@mock/builders'
+import { http, HttpResponse } from 'msw'
 import { expectAccessible, visit } from '../../testing/page'
+import { server } from '../../testing/server'
 
 const path = (number: number, search = '') => `/cameras/${uuid(number)}${search}`
 
@@ -13,6 +15,23 @@ describe('the page of a camera', () => {
     expect(screen.getByRole('region', { name: 'Health' })).toHaveTextContent('+4 ms ± 14 ms')
     expect(screen.getByLabelText('Choose a day')).toHaveValue('2026-11-22')
     expect(screen.getByRole('slider', { name: 'Timeline of the day' })).toBeInTheDocument()
+  })
+
+  it('reads its day on the clocks of the site, and says so', async () => {
+    const gate = camera({ id: uuid(1), time_zone: 'Asia/Tokyo' })
+    server.use(http.get('/api/v1/cameras/:id', () => HttpResponse.json(gate)))
+    // 23:30 in the Emirates, and the next morning in Tokyo.
+    visit(path(1, '?at=2026-11-21T19:30:00.000Z'))
+    expect(await screen.findByText(/Times at the site/)).toHaveTextContent('UTC+9')
+    expect(screen.getByLabelText('Choose a day')).toHaveValue('2026-11-22')
+  })
+
+  it('of a site that has not told its zone shows the times of the workstation', async () => {
+    const gate = camera({ id: uuid(1), time_zone: 'Mars/Base' })
+    server.use(http.get('/api/v1/cameras/:id', () => HttpResponse.json(gate)))
+    visit(path(1, '?at=2026-11-21T19:30:00.000Z'))
+    expect(await screen.findByText(/Times of this workstation/)).toHaveTextContent('UTC+4')
+    expect(screen.getByLabelText('Choose a day')).toHaveValue('2026-11-21')
   })
 
   it('goes from day to day, and not into the future', async () => {

@@ -14,7 +14,7 @@ import type { Prepare } from '@/player/playback-driver'
 import { RecordedVideo } from '@/player/RecordedVideo'
 import { useCoarsePicture, usePlayback, usePlaybackDriver } from '@/player/use-playback'
 import { contains, DAY, durationOf, MINUTE, SECOND, type TimeRange } from '@/time/range'
-import { dayAt, dayRange, parseDay } from '@/time/zone'
+import { dayAt, dayRange, parseDay, siteZone } from '@/time/zone'
 import {
   lengthsOf,
   nextFootage,
@@ -40,7 +40,8 @@ const AROUND_LOSS = 10 * MINUTE
 export function PlaybackPanel({ camera, facts }: Props) {
   const { id } = camera.value
   const text = useText()
-  const format = useFormat()
+  const zone = siteZone(camera.value.time_zone)
+  const format = useFormat(zone)
   const [search, setSearch] = useSearchParams()
   const { at, day: wantedDay } = readCameraSearch(search)
   const now = coordinatorTime(camera, useNow()) ?? readNow().wall
@@ -96,6 +97,12 @@ export function PlaybackPanel({ camera, facts }: Props) {
               today={today}
               onDay={(to) => show(at === undefined ? { day: to } : { day: to, at })}
             />
+            <span className={styles.zone}>
+              <Text
+                id={zone ? 'timeline.zone.site' : 'timeline.zone.workstation'}
+                values={{ zone: <bdi dir="ltr">{format.zoneLabel(bounds.from)}</bdi> }}
+              />
+            </span>
             <Zoom
               view={view}
               onZoom={(factor) => setView(zoomed(view, factor, position ?? now, bounds))}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { DAY, HOUR } from './range'
-import { addDays, dayAt, dayRange, parseDay, zoneOffset, type Day } from './zone'
+import { addDays, dayAt, dayRange, parseDay, siteZone, zoneOffset, type Day } from './zone'
 
 const at = (text: string) => Date.parse(text)
 
@@ -13,6 +13,15 @@ describe('zoneOffset', () => {
     ['2026-07-10T12:00:00Z', 'America/St_Johns', -2.5 * HOUR],
   ])('%s in %s', (instant, zone, offset) => {
     expect(zoneOffset(at(instant), zone)).toBe(offset)
+  })
+})
+
+describe('siteZone', () => {
+  it('is a zone that this browser can tell the time in, or none', () => {
+    expect(siteZone('Asia/Dubai')).toBe('Asia/Dubai')
+    for (const name of [undefined, null, '', 'Asia/Nowhere', 'Mars/Base', '<b>']) {
+      expect(siteZone(name)).toBeUndefined()
+    }
   })
 })
 

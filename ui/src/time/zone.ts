@@ -7,6 +7,16 @@ export type Day = `${number}-${number}-${number}`
 /** The zone this workstation is set to, as an IANA name. */
 export const workstationZone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone
 
+/** The zone of a site, as its agent told it; `undefined` when it did not, or this browser has none of that name. */
+export function siteZone(name: string | null | undefined): string | undefined {
+  if (!name) return undefined
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone
+  } catch {
+    return undefined
+  }
+}
+
 const clocks = new Map<string, Intl.DateTimeFormat>()
 
 function clockOf(zone: string): Intl.DateTimeFormat {

@@ -53,6 +53,8 @@ pub struct AgentView {
     pub site_name: String,
     pub version: Option<String>,
     pub host: Option<String>,
+    /// IANA name of the zone of its site.
+    pub time_zone: Option<String>,
     pub state: AgentState,
     pub last_seen: Option<WallTime>,
     pub connected_since: Option<WallTime>,
@@ -173,10 +175,14 @@ impl Agents {
         };
         let heard = agent.status.as_ref().map(|status| status.received_at);
         let greeted = agent.greeting.as_ref().map(|greeting| greeting.at);
-        let (version, host) = agent
-            .greeting
-            .map(|greeting| (greeting.version, greeting.host))
-            .unzip();
+        let (version, host, time_zone) = match agent.greeting {
+            Some(greeting) => (
+                Some(greeting.version),
+                Some(greeting.host),
+                greeting.time_zone,
+            ),
+            None => (None, None, None),
+        };
         let (buffer, uplink) = agent
             .status
             .map(|status| (status.heartbeat.buffer, status.heartbeat.uplink))
@@ -188,6 +194,7 @@ impl Agents {
             site_name: agent.site_name,
             version,
             host,
+            time_zone,
             state,
             last_seen: heard.max(greeted),
             connected_since: self.edges.connected_since(agent.id),

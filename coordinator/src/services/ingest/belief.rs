@@ -10,6 +10,8 @@ use crate::stores::{Change, Numbered};
 
 /// Longest text of an agent that is shown to people.
 const MAX_LINE: usize = 200;
+/// Longest name of a time zone; the longest there is has 32 letters.
+const MAX_ZONE: usize = 64;
 /// Longest explanation in the ledger.
 const MAX_DETAIL: usize = 2_000;
 
@@ -113,6 +115,14 @@ fn set_aside(reason: &Disbelief, body: serde_json::Result<Value>) -> Change {
 pub(super) fn line(text: &str) -> String {
     let printable = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().take(MAX_LINE).map(printable).collect()
+}
+
+/// The name of a time zone of the IANA database. Whether there is such a zone is for whoever shows
+/// times to know; ours may be older than the agent's.
+pub(super) fn zone(name: &str) -> Option<String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '+');
+    let named = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    (named && name.len() <= MAX_ZONE && name.chars().all(allowed)).then(|| name.to_owned())
 }
 
 fn shorten(text: &str, limit: usize) -> String {

@@ -88,6 +88,7 @@ impl Ingest {
             boot: hello.boot,
             version: belief::line(&hello.version),
             host: belief::line(&hello.host),
+            time_zone: hello.time_zone.as_deref().and_then(belief::zone),
             at: self.clock.wall(),
         };
         self.store.greet(agent.id(), greeting).await?;

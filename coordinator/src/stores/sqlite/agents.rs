@@ -19,7 +19,7 @@ const INVITE: &str = "select i.id, i.site_id, s.name, i.agent_name, i.secret, i.
 
 const AGENT: &str = "select a.id, a.site_id, s.name, a.name, a.public_key, a.certificate,
     a.enrolled_us, a.revoked_us, a.boot_id, a.version, a.host, a.greeted_us, t.received_us,
-    t.heartbeat
+    t.heartbeat, a.time_zone
     from agents a join sites s on s.id = a.site_id left join statuses t on t.agent_id = a.id";
 
 #[async_trait]
@@ -153,7 +153,8 @@ impl Agents for Sqlite {
     async fn greet(&self, id: AgentId, greeting: Greeting) -> Result<()> {
         self.write("note an agent's greeting", move |sql| {
             sql.prepare_cached(
-                "update agents set boot_id = ?2, version = ?3, host = ?4, greeted_us = ?5
+                "update agents set boot_id = ?2, version = ?3, host = ?4, greeted_us = ?5,
+                    time_zone = ?6
                 where id = ?1",
             )?
             .execute(params![
@@ -161,7 +162,8 @@ impl Agents for Sqlite {
                 Blob(greeting.boot),
                 greeting.version,
                 greeting.host,
-                Us(greeting.at)
+                Us(greeting.at),
+                greeting.time_zone,
             ])?;
             Ok(())
         })
@@ -286,6 +288,7 @@ fn read_greeting(row: &Row<'_>) -> rusqlite::Result<Option<Greeting>> {
         boot: boot.0,
         version: row.get(9)?,
         host: row.get(10)?,
+        time_zone: row.get(14)?,
         at: at.0,
     }))
 }

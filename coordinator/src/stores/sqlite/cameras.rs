@@ -16,7 +16,7 @@ use crate::stores::{CameraChanged, Cameras, Result};
 
 const CAMERA: &str = "select c.id, c.agent_id, a.name, a.site_id, s.name, c.name, c.display_name,
     c.agency, c.streams, c.recording, c.since_us, c.present, c.set_recording, c.set_upload,
-    c.set_retention_hours
+    c.set_retention_hours, a.time_zone
     from cameras c join agents a on a.id = c.agent_id join sites s on s.id = a.site_id";
 
 #[async_trait]
@@ -249,5 +249,6 @@ fn read_camera(row: &Row<'_>) -> rusqlite::Result<Camera> {
             upload: row.get::<_, Option<Name<_>>>(13)?.map(|policy| policy.0),
             retention_hours: row.get(14)?,
         },
+        time_zone: row.get(15)?,
     })
 }

@@ -10,7 +10,8 @@ use super::{SqlError, StoreError};
 /// In order; the number of a file is its place in this list, counted from one.
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
-    // Next: include_str!("migrations/0002_….sql"), with a fixture of version 1 in `fixtures/`.
+    include_str!("migrations/0002_time_zone.sql"),
+    // Next: include_str!("migrations/0003_….sql"), with a fixture of version 2 in `fixtures/`.
 ];
 
 /// # Errors

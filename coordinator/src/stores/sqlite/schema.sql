@@ -41,7 +41,9 @@ create table agents (
   -- repeated is recognised by ids.
   acknowledged integer not null default 0 check (acknowledged >= 0),
   -- Revision of the settings it was last told; grows with every change.
-  revision integer not null default 0 check (revision >= 0)
+  revision integer not null default 0 check (revision >= 0),
+  -- IANA name of the zone of its site, as of its latest greeting; null where it did not tell.
+  time_zone text
 ) strict, without rowid;
 
 -- The latest heartbeat of each agent. Apart from the agents because it changes every few seconds.

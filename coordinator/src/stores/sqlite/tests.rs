@@ -33,7 +33,8 @@ fn schema_of_file(path: &Path) -> Vec<(String, String)> {
     objects_of(&Connection::open(path).unwrap())
 }
 
-/// Tables, indexes and their SQL, with white space made equal.
+/// Tables, indexes and their SQL, with white space made equal; a column that was added stands there
+/// without any.
 fn objects_of(connection: &Connection) -> Vec<(String, String)> {
     let mut objects = connection
         .prepare("select name, sql from sqlite_schema where sql is not null order by name")
@@ -43,7 +44,14 @@ fn objects_of(connection: &Connection) -> Vec<(String, String)> {
         let sql = sql
             .lines()
             .filter(|line| !line.trim_start().starts_with("--"))
-            .flat_map(str::split_whitespace)
+            .map(|line| {
+                line.replace(',', " , ")
+                    .replace('(', " ( ")
+                    .replace(')', " ) ")
+            })
+            .collect::<Vec<_>>()
+            .join(" ")
+            .split_whitespace()
             .collect::<Vec<_>>()
             .join(" ");
         Ok((row.get(0)?, sql))

@@ -84,6 +84,7 @@ pub(crate) async fn a_status_is_replaced_and_read_back(store: Under) {
         boot: BootId::new(NOW),
         version: "0.1.0".into(),
         host: "Debian 12".into(),
+        time_zone: Some("Asia/Dubai".into()),
         at: NOW,
     };
     store.greet(id, greeting.clone()).await.unwrap();

@@ -210,15 +210,22 @@ fn camera_info() -> impl Strategy<Value = CameraInfo> {
 }
 
 fn hello() -> impl Strategy<Value = Hello> {
-    let versions = (any::<u32>(), any::<u32>(), text(), text());
-    (versions, agent(), boot(), wall(), vec(camera_info(), 0..3)).prop_map(
-        |((protocol_min, protocol_max, version, host), agent, boot, now, cameras)| Hello {
+    let versions = (any::<u32>(), any::<u32>());
+    let texts = (text(), text(), option::of(text()));
+    let rest = (agent(), boot(), wall(), vec(camera_info(), 0..3));
+    (versions, texts, rest).prop_map(
+        |(
+            (protocol_min, protocol_max),
+            (version, host, time_zone),
+            (agent, boot, now, cameras),
+        )| Hello {
             protocol_min,
             protocol_max,
             agent,
             boot,
             version,
             host,
+            time_zone,
             now,
             cameras,
         },

@@ -415,6 +415,12 @@ export interface components {
       site_name: string
       state: components['schemas']['AgentState']
       /**
+       * @description IANA name of the zone in which people at its site read their clocks; absent where it did not
+       *     tell.
+       * @example Asia/Dubai
+       */
+      time_zone?: string | null
+      /**
        * Format: int64
        * @description Segments that policy wants at the centre and that are not there yet.
        */
@@ -477,6 +483,12 @@ export interface components {
       site_id: string
       site_name: string
       streams: components['schemas']['Stream'][]
+      /**
+       * @description IANA name of the zone in which people at the site read their clocks; absent where its agent
+       *     did not tell.
+       * @example Asia/Dubai
+       */
+      time_zone?: string | null
     }
     /** @description What to change; what is left out stays. */
     CameraChange: {
@@ -680,6 +692,12 @@ export interface components {
         site_name: string
         state: components['schemas']['AgentState']
         /**
+         * @description IANA name of the zone in which people at its site read their clocks; absent where it did not
+         *     tell.
+         * @example Asia/Dubai
+         */
+        time_zone?: string | null
+        /**
          * Format: int64
          * @description Segments that policy wants at the centre and that are not there yet.
          */
@@ -721,6 +739,12 @@ export interface components {
         site_id: string
         site_name: string
         streams: components['schemas']['Stream'][]
+        /**
+         * @description IANA name of the zone in which people at the site read their clocks; absent where its agent
+         *     did not tell.
+         * @example Asia/Dubai
+         */
+        time_zone?: string | null
       }[]
       /** @description Give this as `after` for the page that follows; absent on the last page. */
       next?: string | null

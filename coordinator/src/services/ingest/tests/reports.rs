@@ -123,6 +123,7 @@ async fn one_agent_cannot_speak_for_another() {
         boot: BootId::new(NOW),
         version: "0.1.0".into(),
         host: "x".into(),
+        time_zone: None,
         now: NOW,
         cameras: Vec::new(),
     };
@@ -142,6 +143,7 @@ async fn a_greeting_brings_the_cameras_and_texts_are_made_harmless() {
         boot: BootId::new(NOW),
         version: "0.1.0".into(),
         host: "Debian\n12".into(),
+        time_zone: Some("Asia/Dubai".into()),
         now: NOW,
         cameras: vec![CameraInfo {
             id: camera,
@@ -157,7 +159,20 @@ async fn a_greeting_brings_the_cameras_and_texts_are_made_harmless() {
     let known = store.camera(camera).await.unwrap().unwrap();
     assert!(known.name.starts_with("gate x") && known.name.chars().count() == 200);
     let known = store.agent(agent.id()).await.unwrap().unwrap();
-    assert_eq!(known.greeting.unwrap().host, "Debian 12");
+    let greeting = known.greeting.unwrap();
+    assert_eq!(greeting.host, "Debian 12");
+    assert_eq!(greeting.time_zone.as_deref(), Some("Asia/Dubai"));
+    let known = store.camera(camera).await.unwrap().unwrap();
+    assert_eq!(known.time_zone.as_deref(), Some("Asia/Dubai"));
+    for unlikely in ["", "+04:00", "Asia/Dubai\n", "<b>", &"x".repeat(65)] {
+        let hello = Hello {
+            time_zone: Some(unlikely.to_owned()),
+            ..hello.clone()
+        };
+        world.services.ingest.hello(&agent, &hello).await.unwrap();
+        let known = store.camera(camera).await.unwrap().unwrap();
+        assert_eq!(known.time_zone, None, "{unlikely}");
+    }
     let report = Report {
         records: Vec::new(),
         growing: Vec::new(),
