@@ -9,7 +9,10 @@ fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("cctv-coordinator: {error:#}");
+            eprintln!(
+                "cctv-coordinator: {}",
+                shared::cause::in_one_line(error.as_ref())
+            );
             ExitCode::FAILURE
         }
     }

@@ -4,6 +4,7 @@
 //! the time takes `now`. The three times are explained in [`time`]; the protocol between the
 //! programs is [`wire`] and `shared/PROTOCOL.md`.
 
+pub mod cause;
 pub mod clock;
 pub mod codec;
 pub mod dts;

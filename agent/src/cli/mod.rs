@@ -80,7 +80,11 @@ fn load(path: &Path) -> anyhow::Result<Config> {
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     // Nobody can be told when this fails.
-    let _ = writeln!(std::io::stderr(), "cctv-agent: {error:#}");
+    let _ = writeln!(
+        std::io::stderr(),
+        "cctv-agent: {}",
+        shared::cause::in_one_line(error.as_ref())
+    );
     ExitCode::FAILURE
 }
 

@@ -88,6 +88,9 @@ texts! {
     NOT_ENROLLED = "not_enrolled",
         "Recording on its own. To connect it to a coordinator, run: cctv-agent enroll",
         "يسجّل بمفرده. لربطه بمنسّق نفّذ: cctv-agent enroll";
+    ELSEWHERE = "elsewhere",
+        "What answers at the coordinator's address is not this agent's coordinator. Recording goes on. Check the address; if the coordinator was installed anew, ask for a new enrolment code.",
+        "ما يجيب من عنوان المنسّق ليس منسّق هذا الوكيل. التسجيل مستمر. تحقّق من العنوان، وإن أُعيد تثبيت المنسّق فاطلب رمز تسجيل جديدًا.";
     REVOKED = "revoked",
         "The coordinator does not accept this agent any more. Recording goes on. Ask for a new enrolment code and run: cctv-agent enroll --replace",
         "لم يعد المنسّق يقبل هذا الوكيل. التسجيل مستمر. اطلب رمز تسجيل جديدًا ونفّذ: cctv-agent enroll --replace";

@@ -17,7 +17,7 @@ use std::time::Duration;
 use shared::wire::CloseCode;
 use tokio::time::{Instant, MissedTickBehavior};
 
-pub(crate) use dial::{Address, dial, is_revocation};
+pub(crate) use dial::{Address, Ways, is_revocation, reach};
 pub use dial::{DialError, Route};
 pub use stream::StreamError;
 pub(crate) use stream::{Receiver, Sender};

@@ -8,7 +8,7 @@ use shared::clock::Clock;
 use shared::wire::ALPN_ENROL;
 use shared::wire::enrol::{EnrolAnswer, EnrolCode, EnrolRefusal, EnrolRequest};
 
-use super::connection::{Address, Anchor, Closed, Connection, DialError, Route, StreamError, dial};
+use super::connection::{Address, Anchor, Closed, Connection, DialError, StreamError, Ways, reach};
 use crate::config::TcpFallback;
 use crate::identity::{Enrolment, IdentityError, Key};
 
@@ -98,16 +98,12 @@ impl Enroller<'_> {
             },
             None => udp.clone(),
         };
-        let by_tcp = || dial(&tcp, Route::Tcp, &anchor, None, ALPN_ENROL);
-        let by_udp = || dial(&udp, Route::Udp, &anchor, None, ALPN_ENROL);
-        match self.tcp_fallback {
-            TcpFallback::Always => by_tcp().await,
-            TcpFallback::Never => by_udp().await,
-            TcpFallback::Auto => match by_udp().await {
-                Err(error) if error.is_silence() => by_tcp().await.map_err(|_| error),
-                other => other,
-            },
-        }
+        let ways = Ways {
+            udp,
+            tcp,
+            fallback: self.tcp_fallback,
+        };
+        reach(&ways, &anchor, None, ALPN_ENROL).await
     }
 
     async fn ask(&self, connection: &Connection, code: &EnrolCode) -> Result<EnrolAnswer, Ask> {

@@ -31,7 +31,7 @@ pub use connection::{Closed, DialError, Route, StreamError};
 pub use enrol::{EnrolError, Enroller};
 pub use session::SessionEnd;
 
-use self::connection::Address;
+use self::connection::{Address, Ways};
 use self::day::DayFile;
 use self::planner::Now;
 use self::planner::budget::Plan;
@@ -205,6 +205,7 @@ impl Uplink {
             end if end.is_revocation() => (State::Revoked, SLOW_RETRY),
             end if end.is_version() => (State::Version, SLOW_RETRY),
             end if end.is_replacement() => (State::Replaced, REPLACED_RETRY),
+            end if end.is_somebody_else() => (State::Elsewhere, backoff.next(rand::random())),
             _ => (State::Waiting, backoff.next(rand::random())),
         };
         if !matches!(end, SessionEnd::Stopped) {
@@ -237,8 +238,7 @@ impl Uplink {
     }
 }
 
-/// Where UDP and TCP go.
-fn addresses(settings: &Settings, enrolment: &Enrolment) -> (Address, Address) {
+fn ways(settings: &Settings, enrolment: &Enrolment) -> Ways {
     let udp = match &settings.address {
         Some((host, port)) => Address {
             host: host.clone(),
@@ -256,5 +256,9 @@ fn addresses(settings: &Settings, enrolment: &Enrolment) -> (Address, Address) {
         },
         None => udp.clone(),
     };
-    (udp, tcp)
+    Ways {
+        udp,
+        tcp,
+        fallback: settings.tcp_fallback,
+    }
 }

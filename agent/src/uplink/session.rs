@@ -8,13 +8,12 @@ use shared::wire::{ALPN, CloseCode};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{
-    Anchor, Closed, Connection, Credentials, DialError, Route, StreamError, dial, is_revocation,
+    Anchor, Closed, Connection, Credentials, DialError, StreamError, is_revocation, reach,
 };
 use super::status::State;
 use super::upload::Plans;
-use super::{Shared, addresses, control, fetch, metadata, upload};
+use super::{Shared, control, fetch, metadata, upload, ways};
 use crate::buffer::IndexError;
-use crate::config::TcpFallback;
 use crate::identity::Enrolment;
 
 /// Why a session ended.
@@ -59,6 +58,10 @@ impl SessionEnd {
 
     pub(super) fn is_revocation(&self) -> bool {
         self.closed().is_some_and(is_revocation)
+    }
+
+    pub(super) fn is_somebody_else(&self) -> bool {
+        matches!(self, Self::Dial(error) if error.is_somebody_else())
     }
 
     pub(super) fn is_version(&self) -> bool {
@@ -118,18 +121,8 @@ async fn connect(uplink: &Shared, enrolment: &Enrolment) -> Result<Connection, S
         key: uplink.key.private_der(),
     };
     let anchor = Anchor::Authority(authority);
-    let (udp, tcp) = addresses(&uplink.settings, enrolment);
-    let by_tcp = || dial(&tcp, Route::Tcp, &anchor, Some(&credentials), ALPN);
-    let by_udp = || dial(&udp, Route::Udp, &anchor, Some(&credentials), ALPN);
-    match uplink.settings.tcp_fallback {
-        TcpFallback::Always => Ok(by_tcp().await?),
-        TcpFallback::Never => Ok(by_udp().await?),
-        TcpFallback::Auto => match by_udp().await {
-            // When TCP does not get through either, the trouble is not the kind of packet.
-            Err(error) if error.is_silence() => by_tcp().await.map_err(|_| error.into()),
-            other => Ok(other?),
-        },
-    }
+    let ways = ways(&uplink.settings, enrolment);
+    Ok(reach(&ways, &anchor, Some(&credentials), ALPN).await?)
 }
 
 async fn work(

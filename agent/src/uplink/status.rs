@@ -17,6 +17,8 @@ pub enum State {
     Connected,
     /// The last attempt failed; the next follows by itself.
     Waiting,
+    /// Something else answers where the coordinator should.
+    Elsewhere,
     /// The coordinator does not accept this agent (any more).
     Revoked,
     /// No common protocol version.
@@ -92,7 +94,7 @@ impl Status {
     pub(super) fn enter(&mut self, state: State, problem: Option<String>, now: WallTime) {
         let mended_by_people = matches!(
             self.state,
-            State::Revoked | State::Version | State::Replaced | State::Broken
+            State::Elsewhere | State::Revoked | State::Version | State::Replaced | State::Broken
         );
         if state == State::Connecting && mended_by_people {
             return;

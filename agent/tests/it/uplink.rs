@@ -1,146 +1,24 @@
 //! The whole agent against a coordinator's end of the protocol: real QUIC, real files, real time.
 
+mod enrolment;
+mod page;
 mod peer;
+mod place;
 
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
-
-use cctv_agent::config::{Config, TcpFallback};
-use cctv_agent::identity::{Enrolment, Key};
-use cctv_agent::uplink::status::State;
-use cctv_agent::uplink::{EnrolError, Enroller};
-use cctv_agent::{Agent, Handle};
+use cctv_agent::identity::Key;
 use serde_json::json;
-use shared::clock::{Clock, SystemClock};
 use shared::hash::Sha256;
 use shared::id::{CameraId, CommandId};
-use shared::testing::{Segment, SegmentBuilder};
+use shared::testing::Segment;
 use shared::time::WallTime;
 use shared::wire::CloseCode;
 use shared::wire::control::{
     Action, CameraPolicy, Command, CommandOutcome, FromAgent, RecordingMode, ToAgent,
 };
-use shared::wire::enrol::EnrolRefusal;
 use shared::wire::segment::{FetchAnswer, FetchRequest, UploadAnswer, UploadResult};
-use tempfile::TempDir;
-use tokio::net::UdpSocket;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use self::peer::{Peer, Seen};
-
-/// Longer than anything here takes on a slow and busy host.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What a test waits for, or a failure that says what did not come.
-async fn until<T: Clone>(
-    watched: &mut watch::Receiver<T>,
-    what: &str,
-    condition: impl FnMut(&T) -> bool,
-) -> T {
-    match tokio::time::timeout(PATIENCE, watched.wait_for(condition)).await {
-        Ok(Ok(value)) => value.clone(),
-        Ok(Err(_)) => panic!("gone while waiting for {what}"),
-        Err(_) => panic!("waited in vain for {what}"),
-    }
-}
-
-/// An agent's directory and settings.
-struct Place {
-    directory: TempDir,
-    settings: String,
-}
-
-struct Running {
-    handle: Handle,
-    stop: CancellationToken,
-    task: JoinHandle<anyhow::Result<()>>,
-}
-
-impl Running {
-    async fn stop(self) {
-        self.stop.cancel();
-        let ended = tokio::time::timeout(PATIENCE, self.task).await;
-        ended.expect("the agent stops").unwrap().unwrap();
-    }
-}
-
-impl Place {
-    fn new(settings: &str) -> Self {
-        Self {
-            directory: tempfile::tempdir().unwrap(),
-            settings: settings.to_owned(),
-        }
-    }
-
-    fn path(&self) -> &Path {
-        self.directory.path()
-    }
-
-    fn config(&self) -> Config {
-        let text = format!(
-            "[agent]\nname = \"gate house\"\ndata_dir = {:?}\n[buffer]\nreserve_bytes = 0\n[status]\nlisten = \"127.0.0.1:0\"\n{}",
-            self.path(),
-            self.settings
-        );
-        Config::from_toml(&text, "test.toml".as_ref()).unwrap()
-    }
-
-    async fn enrol(&self, peer: &Peer) -> Result<Enrolment, EnrolError> {
-        self.enrol_with(&peer.code()).await
-    }
-
-    async fn enrol_with(
-        &self,
-        code: &shared::wire::enrol::EnrolCode,
-    ) -> Result<Enrolment, EnrolError> {
-        let enroller = Enroller {
-            key: &Key::load_or_create(self.path()).unwrap(),
-            name: "gate house",
-            tcp_address: None,
-            tcp_fallback: TcpFallback::Never,
-            clock: &SystemClock::new(),
-        };
-        enroller.enrol(code, self.path()).await
-    }
-
-    async fn run(&self) -> Running {
-        // Only the first test of a process installs it; RUST_LOG asks for more.
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-            .with_test_writer()
-            .try_init();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let agent = Agent::load(self.config(), clock).await.unwrap();
-        let handle = agent.handle();
-        let stop = CancellationToken::new();
-        let task = tokio::spawn(agent.run(stop.clone()));
-        Running { handle, stop, task }
-    }
-
-    /// Files as an earlier run of the agent left them; it finds them when it starts.
-    fn leave_recordings(&self, count: usize, fragments: u32) -> Vec<Segment> {
-        let mut builder = SegmentBuilder::new(WallTime::from_secs(1_770_000_000));
-        builder.fragments = fragments;
-        let mut segments = Vec::new();
-        for _ in 0..count {
-            let segment = builder.build();
-            let directory = self
-                .path()
-                .join("segments")
-                .join(builder.camera.to_string())
-                .join("2026-02-02");
-            std::fs::create_dir_all(&directory).unwrap();
-            let file = directory.join(format!("{}.mp4", builder.id));
-            std::fs::write(file, &segment.bytes).unwrap();
-            segments.push(segment);
-            builder = builder.next();
-        }
-        segments
-    }
-}
+use self::place::{PATIENCE, Place, until};
 
 fn all_stored(segments: &[Segment]) -> impl FnMut(&Seen) -> bool {
     let expected: Vec<_> = segments
@@ -312,58 +190,6 @@ async fn a_damaged_file_is_not_offered_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn refusals_that_people_must_mend_are_shown_and_mended_by_enrolling_anew() {
-    let (peer, place) = (Peer::start(), Place::new(""));
-    place.enrol(&peer).await.unwrap();
-    for (code, state) in [
-        (CloseCode::Revoked, State::Revoked),
-        (CloseCode::Version, State::Version),
-        (CloseCode::Replaced, State::Replaced),
-    ] {
-        peer.behave(|behaviour| behaviour.turn_away = Some(code));
-        let agent = place.run().await;
-        let mut status = agent.handle.uplink.clone();
-        until(&mut status, "the refusal", |status| status.state == state).await;
-        agent.stop().await;
-    }
-    peer.behave(|behaviour| {
-        behaviour.turn_away = None;
-        behaviour.protocol = 99;
-    });
-    let agent = place.run().await;
-    let mut status = agent.handle.uplink.clone();
-    until(&mut status, "the version", |status| {
-        status.state == State::Version
-    })
-    .await;
-    peer.behave(|behaviour| behaviour.protocol = 1);
-    // A new enrolment is noticed without a restart, and before the slow retry.
-    place.enrol(&peer).await.unwrap();
-    until(&mut status, "the connection", |status| {
-        status.state == State::Connected
-    })
-    .await;
-    agent.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_agent_that_runs_is_enrolled_without_a_restart() {
-    let (peer, place) = (Peer::start(), Place::new(""));
-    let agent = place.run().await;
-    let mut status = agent.handle.uplink.clone();
-    until(&mut status, "being on its own", |status| {
-        status.state == State::NotEnrolled
-    })
-    .await;
-    place.enrol(&peer).await.unwrap();
-    until(&mut status, "the connection", |status| {
-        status.state == State::Connected
-    })
-    .await;
-    agent.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn things_from_a_newer_coordinator_are_answered_and_ignored() {
     let (peer, place) = (Peer::start(), Place::new(""));
     place.enrol(&peer).await.unwrap();
@@ -531,114 +357,5 @@ async fn bytes_are_served_to_whoever_looks_at_them() {
         peer.seen().borrow().offers.is_empty(),
         "nothing leaves by itself"
     );
-    agent.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_way_an_enrolment_can_fail_has_its_own_sentence() {
-    let (peer, place) = (Peer::start(), Place::new(""));
-    for (refusal, words) in [
-        (
-            EnrolRefusal::UnknownCode,
-            "does not know this enrolment code",
-        ),
-        (EnrolRefusal::CodeUsed, "already been used"),
-        (EnrolRefusal::CodeExpired, "has expired"),
-    ] {
-        peer.behave(|behaviour| behaviour.enrolment = Err(refusal));
-        let error = place.enrol(&peer).await.unwrap_err();
-        assert!(error.to_string().contains(words), "{error}");
-    }
-    peer.behave(|behaviour| behaviour.enrolment = Ok(()));
-    let mut code = peer.code();
-    code.authority = Sha256::of(b"another authority");
-    let error = place.enrol_with(&code).await.unwrap_err().to_string();
-    assert!(error.contains("cannot be trusted"), "{error}");
-
-    let garbage = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let mut code = peer.code();
-    code.port = garbage.local_addr().unwrap().port();
-    let answering = tokio::spawn(async move {
-        let mut buffer = [0; 2_000];
-        while let Ok((length, from)) = garbage.recv_from(&mut buffer).await {
-            garbage
-                .send_to(&buffer[..length.min(100)], from)
-                .await
-                .unwrap();
-        }
-    });
-    let error = place.enrol_with(&code).await.unwrap_err().to_string();
-    assert!(error.contains("not a CCTV coordinator"), "{error}");
-    answering.abort();
-    assert_eq!(Enrolment::load(place.path()).unwrap(), None);
-    place.enrol(&peer).await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_health_page_tells_the_installer_without_a_coordinator() {
-    let settings = "[[camera]]\nname = \"<gate & yard>\"\nurl = \"rtsp://127.0.0.1:9/none\"\n";
-    let place = Place::new(settings);
-    let agent = place.run().await;
-    let base = format!("http://{}", agent.handle.status_address.unwrap());
-    let client = reqwest::Client::new();
-    let get = async |path: &str, language: &str| {
-        let request = client
-            .get(format!("{base}{path}"))
-            .header("Accept-Language", language);
-        let answer = request.send().await.unwrap();
-        assert!(answer.status().is_success(), "{path}");
-        let policy = answer.headers()["content-security-policy"]
-            .to_str()
-            .unwrap();
-        assert!(policy.contains("default-src 'none'"));
-        answer.text().await.unwrap()
-    };
-    let mut changes = agent.handle.site.changes();
-    tokio::time::timeout(PATIENCE, async {
-        while !agent.handle.site.streams().iter().any(|stream| {
-            matches!(
-                stream.state,
-                shared::wire::control::StreamState::Down { .. }
-            )
-        }) {
-            changes.changed().await.unwrap();
-        }
-    })
-    .await
-    .expect("the camera is known to be unreachable");
-    let page = get("/", "en-GB,en;q=0.5").await;
-    assert!(page.contains("<html lang=\"en\" dir=\"ltr\">"), "{page}");
-    assert!(
-        page.contains("&lt;gate &amp; yard&gt;"),
-        "names are escaped: {page}"
-    );
-    assert!(page.contains("Nothing answers at the camera"), "{page}");
-    assert!(page.contains("cctv-agent enroll"), "{page}");
-    for page in [get("/", "ar-AE").await, get("/?lang=ar", "en").await] {
-        assert!(page.contains("<html lang=\"ar\" dir=\"rtl\">"), "{page}");
-        assert!(page.contains("لا يوجد ردّ من عنوان الكاميرا"), "{page}");
-    }
-    assert!(
-        !get("/", "en").await.contains("http://www"),
-        "nothing from elsewhere"
-    );
-    assert!(get("/page.css", "en").await.contains("inline-size"));
-    let report: serde_json::Value = serde_json::from_str(&get("/api/status", "en").await).unwrap();
-    assert_eq!(report["cameras"][0]["state"], "down");
-    assert_eq!(
-        report["cameras"][0]["message"]["code"],
-        "camera_unreachable"
-    );
-    assert_eq!(report["uplink"]["state"], "not_enrolled");
-    let metrics = get("/metrics", "en").await;
-    assert!(
-        metrics.contains("cctv_agent_camera_up{camera=\"<gate & yard>\"} 0"),
-        "{metrics}"
-    );
-    assert!(
-        metrics.contains("cctv_agent_uplink_connected 0"),
-        "{metrics}"
-    );
-    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
     agent.stop().await;
 }

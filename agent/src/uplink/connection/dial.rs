@@ -15,6 +15,7 @@ use super::socket::{self, Ear};
 use super::tls::{self, Anchor, Credentials, Refusal};
 use super::tunnel;
 use super::{Closed, Connection, SMALLEST_WINDOW};
+use crate::config::TcpFallback;
 
 /// How long a silent address is waited for.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(8);
@@ -62,10 +63,10 @@ impl fmt::Display for Route {
 /// Why there is no connection. Each says what to check.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
-    #[error("cannot find the host of {address}: {source}; check the name and this host's DNS")]
-    Lookup { address: String, source: io::Error },
-    #[error("cannot open a socket for {address}: {source}; check this host's network")]
-    Socket { address: String, source: io::Error },
+    #[error("cannot find the host of {address}: {error}; check the name and this host's DNS")]
+    Lookup { address: String, error: io::Error },
+    #[error("cannot open a socket for {address}: {error}; check this host's network")]
+    Socket { address: String, error: io::Error },
     #[error(
         "nothing answers at {address} by {route}; check the address, that the coordinator runs, \
          and that no firewall blocks the port"
@@ -76,8 +77,14 @@ pub enum DialError {
          address and the port"
     )]
     Foreign { address: String, route: Route },
-    #[error("the certificate of {address} cannot be trusted: {detail}")]
+    #[error(
+        "the certificate of {address} cannot be trusted: {detail}; check the address, and if the \
+         coordinator was installed anew, enrol again with a new code"
+    )]
     Untrusted { address: String, detail: String },
+    /// UDP is silent, and TCP leads to something else.
+    #[error("nothing answers at {address} by UDP, and {tcp}")]
+    Neither { address: String, tcp: Box<Self> },
     #[error("{address} ended the connection: {closed}")]
     Closed { address: String, closed: Closed },
     #[error("the keys and certificates of this agent cannot be used: {detail}")]
@@ -85,9 +92,12 @@ pub enum DialError {
 }
 
 impl DialError {
-    /// Whether another route may work.
-    pub(crate) const fn is_silence(&self) -> bool {
-        matches!(self, Self::Silent { .. })
+    /// Whether something else answers where the coordinator should.
+    pub(crate) const fn is_somebody_else(&self) -> bool {
+        matches!(
+            self,
+            Self::Foreign { .. } | Self::Untrusted { .. } | Self::Neither { .. }
+        )
     }
 }
 
@@ -111,6 +121,45 @@ pub(super) fn any_address(remote: SocketAddr) -> SocketAddr {
     }
 }
 
+/// Where a coordinator is to be found by either route.
+#[derive(Debug)]
+pub(crate) struct Ways {
+    pub udp: Address,
+    pub tcp: Address,
+    pub fallback: TcpFallback,
+}
+
+/// Connects by UDP or, as far as the settings want that, through TCP.
+///
+/// # Errors
+/// What keeps it from both, where both were tried.
+pub(crate) async fn reach(
+    ways: &Ways,
+    anchor: &Anchor,
+    credentials: Option<&Credentials>,
+    alpn: &[u8],
+) -> Result<Connection, DialError> {
+    let by_tcp = || dial(&ways.tcp, Route::Tcp, anchor, credentials, alpn);
+    let by_udp = || dial(&ways.udp, Route::Udp, anchor, credentials, alpn);
+    match ways.fallback {
+        TcpFallback::Always => by_tcp().await,
+        TcpFallback::Never => by_udp().await,
+        TcpFallback::Auto => match by_udp().await {
+            Err(silence @ DialError::Silent { .. }) => {
+                by_tcp().await.map_err(|tcp| match tcp.is_somebody_else() {
+                    true => DialError::Neither {
+                        address: ways.udp.to_string(),
+                        tcp: Box::new(tcp),
+                    },
+                    // Then the trouble is not the kind of packet.
+                    false => silence,
+                })
+            }
+            other => other,
+        },
+    }
+}
+
 /// Connects to whichever address of the host answers first in order.
 ///
 /// # Errors
@@ -123,9 +172,9 @@ pub(crate) async fn dial(
     alpn: &[u8],
 ) -> Result<Connection, DialError> {
     let name = address.to_string();
-    let lookup = |source| DialError::Lookup {
+    let lookup = |error| DialError::Lookup {
         address: name.clone(),
-        source,
+        error,
     };
     let found: Vec<_> = tokio::net::lookup_host((address.host.as_str(), address.port))
         .await
@@ -273,10 +322,10 @@ impl Attempt<'_> {
         }
     }
 
-    fn socket_error(&self, source: io::Error) -> DialError {
+    fn socket_error(&self, error: io::Error) -> DialError {
         DialError::Socket {
             address: self.address.clone(),
-            source,
+            error,
         }
     }
 }

@@ -10,6 +10,7 @@ use shared::wire::{ALPN, ALPN_ENROL, SERVER_NAME, tunnel as framing};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 
+use super::dial::dial;
 use super::*;
 
 struct Authority {
@@ -322,5 +323,5 @@ async fn a_tcp_port_of_something_else_is_not_mistaken_for_a_coordinator() {
     let error = dial(&to, Route::Tcp, &authority.pin(), None, ALPN_ENROL)
         .await
         .unwrap_err();
-    assert!(error.is_silence(), "{error}");
+    assert!(matches!(error, DialError::Silent { .. }), "{error}");
 }
