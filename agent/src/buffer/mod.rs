@@ -249,6 +249,21 @@ impl Buffer {
         ))
     }
 
+    /// Says so when the settings keep more free than the disk has: then nothing is ever recorded.
+    fn look_at_reserve(&self) {
+        let total_bytes = janitor::filesystem(&self.inner.config.segments).total_bytes;
+        let reserve_bytes = self.inner.config.limits.reserve_bytes;
+        if total_bytes > 0 && total_bytes <= reserve_bytes {
+            tracing::error!(
+                path = %self.inner.config.segments.display(),
+                total_bytes,
+                reserve_bytes,
+                "the disk is smaller than what the settings keep free, so nothing can be recorded; \
+                 reduce buffer.reserve_bytes or use a larger disk"
+            );
+        }
+    }
+
     /// Recording has no space: retention looks at once.
     pub(crate) fn request_space(&self) {
         // Full means that it has been asked already.

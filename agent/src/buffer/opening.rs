@@ -114,7 +114,9 @@ impl Buffer {
             move || reconcile::run(&weak, &directory),
             &inner,
         )?;
-        Ok((Self { inner }, report))
+        let buffer = Self { inner };
+        buffer.look_at_reserve();
+        Ok((buffer, report))
     }
 }
 

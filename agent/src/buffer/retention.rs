@@ -63,11 +63,16 @@ pub(super) fn eviction_order(holding: &Holding) -> impl Ord + use<> {
     )
 }
 
-/// How many bytes have to go so that the limits are kept and recording has headroom.
+/// How many bytes have to go so that the limits are kept and recording has headroom. Where not even
+/// deleting everything would leave the reserve free, nothing is deleted for it: that would cost all
+/// recordings and gain none.
 pub(super) fn bytes_to_free(limits: &Limits, usage: &Usage, rates: &Rates) -> u64 {
     let over_size = limits
         .max_bytes
         .map_or(0, |max| usage.used_bytes.saturating_sub(max));
+    if usage.free_bytes.saturating_add(usage.used_bytes) < limits.reserve_bytes {
+        return over_size;
+    }
     let wanted = limits
         .reserve_bytes
         .saturating_add(headroom_bytes(usage, rates));
@@ -364,6 +369,26 @@ mod tests {
             bytes_to_free(&limits, &usage, &flood),
             1_000 + 20_000 - 1_100
         );
+    }
+
+    #[test]
+    fn for_a_reserve_that_cannot_be_had_nothing_is_deleted() {
+        let usage = Usage {
+            total_bytes: 10_000,
+            free_bytes: 1_000,
+            used_bytes: 3_000,
+        };
+        let limits = |reserve_bytes| Limits {
+            max_bytes: None,
+            reserve_bytes,
+            max_age: None,
+        };
+        let bytes =
+            |reserve_bytes| bytes_to_free(&limits(reserve_bytes), &usage, &Rates::default());
+        assert_eq!(bytes(4_000), 3_000);
+        // Other programs have the rest of the disk, or the disk is smaller than that.
+        assert_eq!(bytes(4_001), 0);
+        assert_eq!(bytes(20_000), 0);
     }
 
     #[test]

@@ -274,11 +274,11 @@ fn buffer_report(status: &BufferStatus, falling_behind: bool, now: WallTime) -> 
         && status
             .deletes_unsent_at
             .is_some_and(|at| at.micros_since(now) < SOON_US);
+    // Such a disk is full as well, but deleting makes no room on it.
+    let hopeless = status.total_bytes > 0 && status.total_bytes <= status.reserve_bytes;
     let (health, message) = match status.fault {
+        None | Some(Reason::DiskFull) if hopeless => (Health::Trouble, text::RESERVE_TOO_LARGE),
         Some(reason) => (Health::Trouble, message::reason(reason)),
-        None if status.total_bytes > 0 && status.total_bytes <= status.reserve_bytes => {
-            (Health::Trouble, text::RESERVE_TOO_LARGE)
-        }
         None if soon => (Health::Attention, text::DELETES_SOON),
         None => (Health::Good, text::DISK_GOOD),
     };
@@ -306,6 +306,7 @@ fn uplink_report(status: &Status, now: WallTime) -> UplinkReport {
         State::Connecting => (Health::Attention, text::DIALLING),
         State::Waiting => (Health::Attention, text::WAITING),
         State::NotEnrolled => (Health::Attention, text::NOT_ENROLLED),
+        State::Elsewhere => (Health::Trouble, text::ELSEWHERE),
         State::Revoked => (Health::Trouble, text::REVOKED),
         State::Version => (Health::Trouble, text::VERSION),
         State::Replaced => (Health::Trouble, text::REPLACED),
@@ -437,6 +438,9 @@ mod tests {
             (report.message, report.health),
             (text::RESERVE_TOO_LARGE, Health::Trouble)
         );
+        status.fault = Some(Reason::DiskFull);
+        let report = buffer_report(&status, false, NOW);
+        assert_eq!(report.message, text::RESERVE_TOO_LARGE);
         status.fault = Some(Reason::DiskReadOnly);
         let report = buffer_report(&status, false, NOW);
         assert_eq!(report.message, message::reason(Reason::DiskReadOnly));

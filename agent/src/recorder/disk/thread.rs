@@ -101,6 +101,7 @@ impl Thread {
     }
 
     pub(super) fn run(mut self) {
+        self.look_at_space();
         loop {
             match self.messages.recv_timeout(self.until_next()) {
                 Ok(Message::Shutdown(reply)) => {

@@ -1,9 +1,8 @@
-//! Disks that are full, read-only, broken, slow or too small: recording waits or stops with its
-//! reason in the ledger, goes on by itself, and leaves no file that cannot be read.
+//! Disks that are full, read-only, broken, slow or too small, each fault injected at its instant:
+//! recording waits or stops with its reason in the ledger, goes on by itself, and leaves no file
+//! that cannot be read. Real filesystems are in [`super::real_disks`].
 
 use std::io;
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -257,78 +256,6 @@ async fn the_reserve_is_not_touched() {
         missing
             .iter()
             .all(|(_, reason)| *reason == Reason::DiskFull),
-        "{missing:?}"
-    );
-}
-
-/// A real filesystem of so many bytes, where this process may mount one.
-struct SmallDisk {
-    directory: tempfile::TempDir,
-}
-
-impl SmallDisk {
-    fn mount(bytes: u64) -> Option<Self> {
-        let directory = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"])
-            .arg(directory.path())
-            .output()
-            .is_ok_and(|output| output.status.success());
-        mounted.then_some(Self { directory })
-    }
-
-    fn path(&self) -> &Path {
-        self.directory.path()
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg("-l").arg(self.path()).status();
-        assert!(unmounted.is_ok_and(|status| status.success()));
-    }
-}
-
-/// Index and recordings share a disk of 4 MiB and more than that is filmed: the oldest goes, every
-/// second is accounted for.
-#[tokio::test(flavor = "multi_thread")]
-async fn on_a_real_disk_that_fills_up_the_oldest_goes_and_the_ledger_says_so() {
-    let Some(disk) = SmallDisk::mount(4 << 20) else {
-        eprintln!(
-            "SKIPPED: this process may not mount a filesystem; the injected faults cover the rest"
-        );
-        return;
-    };
-    let mut site = Site::at(disk.path().to_owned());
-    site.limits.reserve_bytes = 1 << 20;
-    let mut studio = Studio::start(&site);
-    studio.begin_run();
-    // 50 kB/s: half a megabyte in a segment.
-    let picture = bytes::Bytes::from(vec![0x5a; 2_000]);
-    for _ in 0..250 {
-        let mut pictures = shared::testing::gop(studio.position());
-        for sample in &mut pictures {
-            sample.payload = picture.clone();
-        }
-        studio.film_samples(pictures);
-        let until = studio.now() - Duration::from_secs(1);
-        studio.written_until(until).await;
-    }
-    let end = studio.now();
-    let buffer = studio.wrap().await;
-    assert_whole(&site);
-    let (_, gaps) = told(&buffer).await;
-    assert!(
-        gaps.iter()
-            .any(|gap| gap.reason == Reason::ExpiredBeforeUpload),
-        "{gaps:?}"
-    );
-    let range = TimeRange::new(START, end).unwrap();
-    let missing = assert_explained(&buffer, site.camera, range).await;
-    assert!(
-        missing
-            .iter()
-            .all(|(_, reason)| *reason == Reason::ExpiredBeforeUpload),
         "{missing:?}"
     );
 }

@@ -7,10 +7,10 @@ use shared::codec::AudioCodec;
 use shared::fmp4::read;
 use shared::segment::SegmentMeta;
 use shared::testing;
-use shared::time::{Ticks90k, TimeRange, WallTime};
+use shared::time::{Ticks90k, TimeRange};
 use shared::timeline::Reason;
 
-use super::studio::{START, Site, Studio, assert_explained, ffprobe, spans, told};
+use super::studio::{START, Site, Studio, assert_explained, ffprobe, told};
 
 fn pictures(segments: &[SegmentMeta]) -> u32 {
     segments
@@ -115,31 +115,6 @@ async fn an_outage_ends_the_segment_and_is_in_the_ledger_while_it_lasts() {
     assert_ne!(segments[0].head.run, segments[1].head.run);
     let missing = assert_explained(&buffer, site.camera, TimeRange::new(START, end).unwrap()).await;
     assert_eq!(missing, [(seconds(2.0, 32.0), Reason::CameraDisconnected)]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_host_clock_set_back_an_hour_overwrites_nothing() {
-    let site = Site::new();
-    let mut studio = Studio::start(&site);
-    studio.begin_run();
-    studio.film(5);
-    studio.end_run(Reason::HostClockStepped);
-    let back: WallTime = START - Duration::from_secs(3_600);
-    site.clock.step_wall_to(back);
-    studio.begin_run();
-    studio.film(5);
-    let buffer = studio.wrap().await;
-
-    let (segments, _) = told(&buffer).await;
-    assert_eq!(pictures(&segments), 100);
-    assert_eq!(segments.len(), 2);
-    assert_eq!(site.files().len(), 2);
-    let states = spans(&buffer, site.camera, seconds(0.0, 2.0)).await;
-    assert_eq!(
-        states.len(),
-        1,
-        "the first passage is all there: {states:?}"
-    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
