@@ -5,7 +5,7 @@
 mod account;
 mod edge;
 mod peers;
-
+mod playlist;
 mod recording;
 mod table;
 mod upload;
@@ -18,6 +18,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use self::peers::Transport;
+use self::recording::Load;
 use self::table::Table;
 
 /// Measures recording, upload, playlists and edge playback; prints tables.
@@ -35,11 +36,22 @@ enum What {
         seconds: u64,
         #[arg(long, value_delimiter = ',', default_value = "10,50")]
         cameras: Vec<usize>,
+        /// Of each camera, in Mbit/s.
+        #[arg(long, value_delimiter = ',', default_value = "4")]
+        rates: Vec<u32>,
     },
     /// Upload over loopback, beside bare QUIC and TLS over TCP.
     Upload {
         #[arg(long, default_value_t = 2_000)]
         megabytes: u64,
+    },
+    /// Playlist of a day of one camera.
+    Playlist {
+        /// Whose day the catalogue holds.
+        #[arg(long, default_value_t = 10)]
+        cameras: u32,
+        #[arg(long, default_value_t = 200)]
+        requests: usize,
     },
     /// First picture of footage that is only at the edge, at 80 ms round trip.
     Edge,
@@ -67,33 +79,48 @@ async fn main() -> Result<()> {
             address,
             certificate,
         }) => peers::send(transport, &source, address, &certificate).await,
-        Some(What::Recording { seconds, cameras }) => recording(&cameras, seconds).await,
+        Some(What::Recording {
+            seconds,
+            cameras,
+            rates,
+        }) => recording(&rates, &cameras, seconds).await,
         Some(What::Upload { megabytes }) => print(&upload::compare(megabytes).await?),
+        Some(What::Playlist { cameras, requests }) => {
+            print(&playlist::measure(cameras, requests).await?)
+        }
         Some(What::Edge) => print(&edge::measure().await?),
         None => {
-            recording(&[10, 50], 120).await?;
+            recording(&[4, 2], &[10, 50], 120).await?;
             print(&upload::compare(2_000).await?)?;
+            print(&playlist::measure(10, 200).await?)?;
             print(&edge::measure().await?)
         }
     }
 }
 
-async fn recording(counts: &[usize], seconds: u64) -> Result<()> {
+async fn recording(rates: &[u32], counts: &[usize], seconds: u64) -> Result<()> {
     let columns = [
         "",
         "CPU s per camera-hour",
         "own memory MB a camera",
-        "written per byte read",
-        "calls a camera-second",
+        "written per byte received",
+        "to disk per byte received",
+        "reads and writes a camera-second",
     ];
-    let mut table = Table::new(
-        &format!("Recording 1080p at 4 Mbit/s over RTSP/TCP, {seconds} s"),
-        columns,
-    );
-    for count in counts {
-        recording::compare(&mut table, *count, seconds).await?;
+    for rate in rates {
+        let title = format!("Recording 1080p at {rate} Mbit/s over RTSP/TCP, {seconds} s");
+        let mut table = Table::new(&title, columns);
+        for &cameras in counts {
+            let load = Load {
+                cameras,
+                bits_per_second: rate * 1_000_000,
+                seconds,
+            };
+            recording::compare(&mut table, load).await?;
+        }
+        print(&table)?;
     }
-    print(&table)
+    Ok(())
 }
 
 fn print(table: &Table) -> Result<()> {

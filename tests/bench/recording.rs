@@ -15,16 +15,23 @@ use tokio::process::{Child, Command};
 use crate::account::Usage;
 use crate::table::Table;
 
-/// Nominal rate of each camera.
-const BITS_PER_SECOND: u32 = 4_000_000;
-
 /// Time for sessions to be set up and the first segments to be open, before anything is counted.
 const SETTLE: Duration = Duration::from_secs(15);
 
-/// Records `cameras` cameras for `seconds` with both, and adds two rows.
-pub(crate) async fn compare(table: &mut Table, cameras: usize, seconds: u64) -> Result<()> {
+/// What is recorded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) cameras: usize,
+    /// Nominal, of each.
+    pub(crate) bits_per_second: u32,
+    /// How long it is counted.
+    pub(crate) seconds: u64,
+}
+
+/// Records it with both, and adds two rows.
+pub(crate) async fn compare(table: &mut Table, load: Load) -> Result<()> {
     let directory = TempDir::new().context("making a directory for recordings")?;
-    let (_simulator, urls) = simulator(cameras, directory.path()).await?;
+    let (_simulator, urls) = simulator(load, directory.path()).await?;
     let agent_directory = directory.path().join("agent");
     std::fs::create_dir(&agent_directory)?;
     let agent = start_agent(&urls, &agent_directory)?;
@@ -38,34 +45,30 @@ pub(crate) async fn compare(table: &mut Table, cameras: usize, seconds: u64) -> 
     let agent_pid = agent.pid().context("the agent has ended")?;
     let peer_pids: Vec<u32> = peers.iter().filter_map(Child::id).collect();
     ensure!(
-        peer_pids.len() == cameras,
-        "{} of {cameras} ffmpeg processes have ended",
-        cameras - peer_pids.len()
+        peer_pids.len() == load.cameras,
+        "{} of {} ffmpeg processes have ended",
+        load.cameras - peer_pids.len(),
+        load.cameras
     );
     let before = (
         Usage::of(agent_pid)?,
         Usage::of_all(peer_pids.iter().copied())?,
         on_disk(&agent_directory)?,
     );
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    tokio::time::sleep(Duration::from_secs(load.seconds)).await;
     let ours = Usage::of(agent_pid)?.since(&before.0);
     let theirs = Usage::of_all(peer_pids.iter().copied())?.since(&before.1);
     let recorded = on_disk(&agent_directory)?.saturating_sub(before.2);
 
-    row(
-        table,
-        &format!("cctv-agent, {cameras} cameras"),
-        &ours,
-        cameras,
-        seconds,
-    );
-    row(
-        table,
-        &format!("ffmpeg -c copy, {cameras} processes"),
-        &theirs,
-        cameras,
-        seconds,
-    );
+    // ffmpeg receives with calls that the kernel does not count as reading; it is sent the same.
+    let received = ours.read_bytes;
+    let Load {
+        cameras, seconds, ..
+    } = load;
+    let name = format!("cctv-agent, {cameras} cameras");
+    row(table, &name, &ours, load, received);
+    let name = format!("ffmpeg -c copy, {cameras} processes");
+    row(table, &name, &theirs, load, received);
     table.note(format!(
         "{cameras} cameras: {:.2} of ffmpeg's CPU; {:.2} Mbit/s a camera on disk",
         ours.cpu.as_secs_f64() / theirs.cpu.as_secs_f64(),
@@ -75,25 +78,23 @@ pub(crate) async fn compare(table: &mut Table, cameras: usize, seconds: u64) -> 
     Ok(())
 }
 
-fn row(table: &mut Table, name: &str, usage: &Usage, cameras: usize, seconds: u64) {
-    let camera_seconds = cameras as f64 * seconds as f64;
+fn row(table: &mut Table, name: &str, usage: &Usage, load: Load, received: u64) {
+    let cameras = load.cameras as f64;
+    let camera_seconds = cameras * load.seconds as f64;
+    let per_byte = |bytes: u64| format!("{:.3}", bytes as f64 / received.max(1) as f64);
     table.row([
         name.to_owned(),
         format!("{:.2}", usage.cpu.as_secs_f64() / camera_seconds * 3_600.0),
-        format!(
-            "{:.2}",
-            usage.own_memory_bytes as f64 / 1e6 / cameras as f64
-        ),
-        format!(
-            "{:.3}",
-            usage.written_bytes as f64 / usage.read_bytes.max(1) as f64
-        ),
-        format!("{:.0}", usage.calls as f64 / camera_seconds),
+        format!("{:.2}", usage.own_memory_bytes as f64 / 1e6 / cameras),
+        per_byte(usage.written_bytes),
+        per_byte(usage.stored_bytes),
+        format!("{:.1}", usage.calls as f64 / camera_seconds),
     ]);
 }
 
 /// The simulator in a process of its own, so that its work is not counted as anybody's.
-async fn simulator(cameras: usize, directory: &Path) -> Result<(Child, Vec<String>)> {
+async fn simulator(load: Load, directory: &Path) -> Result<(Child, Vec<String>)> {
+    let cameras = load.cameras;
     let camera = |n: usize| CameraConfig {
         source: Source::Loop {
             seed: 1,
@@ -101,7 +102,7 @@ async fn simulator(cameras: usize, directory: &Path) -> Result<(Child, Vec<Strin
         },
         width: 1_920,
         height: 1_080,
-        bitrate: BITS_PER_SECOND,
+        bitrate: load.bits_per_second,
         noise: 6,
         ..CameraConfig::looped(format!("cam{n}"))
     };

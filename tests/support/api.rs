@@ -191,6 +191,19 @@ impl Api {
         Ok(body)
     }
 
+    /// The body at `url` as a browser is sent it: compressed, and not unpacked here.
+    ///
+    /// # Errors
+    /// It was refused, or not compressed.
+    pub async fn fetch_compressed(&self, url: &str) -> Result<Bytes> {
+        let request = self.http.get(self.absolute(url));
+        let request = request.header("accept-encoding", "gzip, deflate, br, zstd");
+        let response = request.send().await?.error_for_status()?;
+        let encoding = response.headers().get("content-encoding");
+        ensure!(encoding.is_some(), "{url} is sent uncompressed");
+        Ok(response.bytes().await?)
+    }
+
     /// The playable file of every stretch between discontinuities: its init section and all its fragments.
     pub async fn download(&self, entries: &[PlaylistEntry]) -> Result<Vec<Vec<u8>>> {
         let mut files: Vec<Vec<u8>> = Vec::new();
