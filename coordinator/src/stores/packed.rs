@@ -14,6 +14,8 @@ use crate::domain::segment::Fragment;
 
 const VERSION: u8 = 1;
 const HASH_BYTES: usize = 32;
+/// Bytes of the figures of a fragment, in most streams.
+const USUAL_FIGURES: usize = 10;
 
 /// What was read cannot have been written by [`pack`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -74,6 +76,9 @@ pub fn pack(fragments: &[FragmentMeta]) -> Packed {
 /// # Errors
 /// The bytes are damaged or of a newer format.
 pub fn unpack_figures(figures: &[u8], into: &mut Vec<Fragment>) -> Result<(), PackedError> {
+    // As far as it is true; what is damaged must not cost memory.
+    let fragments = figures.len() / USUAL_FIGURES;
+    into.reserve_exact(fragments + 1);
     unpack_each(figures, |fragment, _| into.push(fragment))
 }
 
@@ -183,8 +188,19 @@ fn put(into: &mut Vec<u8>, mut value: u64) {
 struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
+    /// A day of a camera has a million figures, and most of them are a byte.
     #[inline]
     fn take(&mut self) -> Result<u64, PackedError> {
+        match self.0 {
+            [byte @ 0..0x80, rest @ ..] => {
+                self.0 = rest;
+                Ok((*byte).into())
+            }
+            _ => self.take_long(),
+        }
+    }
+
+    fn take_long(&mut self) -> Result<u64, PackedError> {
         let mut value = 0;
         for (index, &byte) in self.0.iter().take(10).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * index);

@@ -166,25 +166,24 @@ impl<'a> Picture<'a> {
 
 /// Appends entries of pictures of one run, the first of them after a discontinuity.
 pub(super) fn group(pictures: &[Picture<'_>], lengths: Lengths, entries: &mut Vec<Entry>) {
+    // The entry being made stays where it is: a day has ten times more pictures than entries.
     let mut open: Option<(Entry, Picture<'_>)> = None;
     for picture in pictures {
-        open = Some(match open.take() {
-            None => (begin(picture, true), *picture),
-            Some((mut entry, last)) => {
-                let continues = picture.continues(&last);
-                if continues && !ends_before(&entry, &last, picture, lengths) {
-                    extend(&mut entry, &last, picture);
-                    (entry, *picture)
-                } else {
-                    if continues {
-                        // What is missing of a picture or two belongs to the entry before.
-                        stretch(&mut entry, &last, picture);
-                    }
-                    entries.push(entry);
-                    (begin(picture, !continues), *picture)
-                }
+        let mut continues = false;
+        if let Some((entry, last)) = &mut open {
+            continues = picture.continues(last);
+            if continues && !ends_before(entry, last, picture, lengths) {
+                extend(entry, last, picture);
+                *last = *picture;
+                continue;
             }
-        });
+            if continues {
+                // What is missing of a picture or two belongs to the entry before.
+                stretch(entry, last, picture);
+            }
+        }
+        let ended = open.replace((begin(picture, !continues), *picture));
+        entries.extend(ended.map(|(entry, _)| entry));
     }
     entries.extend(open.map(|(entry, _)| entry));
 }

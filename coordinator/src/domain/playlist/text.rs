@@ -9,7 +9,7 @@ pub(super) struct Text(String);
 
 impl Text {
     pub(super) fn with_room_for(entries: usize) -> Self {
-        Self(String::with_capacity(512 + entries * 200))
+        Self(String::with_capacity(512 + entries * 280))
     }
 
     pub(super) fn finish(self) -> String {

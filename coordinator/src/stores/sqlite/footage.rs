@@ -112,7 +112,7 @@ fn collect(sql: &Connection, query: &str, with: impl Params) -> Result<Vec<Foota
 }
 
 fn read(sql: &Connection, row: &Row<'_>) -> Result<Footage, SqlError> {
-    let mut fragments = Vec::with_capacity(64);
+    let mut fragments = Vec::new();
     match row.get_ref(5)?.as_blob_or_null() {
         Ok(Some(figures)) => unpack_figures(figures, &mut fragments)?,
         Ok(None) => growing(sql, row.get(6)?, &mut fragments)?,
