@@ -11,7 +11,7 @@ use support::wait;
 use support::world::{CameraSettings, SiteSettings};
 use tempfile::TempDir;
 
-use crate::scenes::{Scene, camera, now};
+use crate::scenes::{Scene, camera, now, spans};
 
 /// How long faults last unless a case says otherwise.
 const USUALLY: Duration = Duration::from_secs(6);
@@ -284,10 +284,6 @@ async fn first_recorded(scene: &Scene, case: &Case, since: WallTime) -> Result<W
             .with_context(|| timeline["spans"].to_string())
     })
     .await
-}
-
-fn spans(timeline: &Value) -> impl Iterator<Item = &Value> {
-    timeline["spans"].as_array().into_iter().flatten()
 }
 
 fn instant(value: &Value) -> Option<WallTime> {

@@ -31,9 +31,7 @@ async fn ffprobe_reads_every_recording_at_both_ends_without_a_warning() -> Resul
     let range = TimeRange::starting_at(now(), Duration::from_secs(13));
     let mut folders = BTreeMap::new();
     for (name, streams) in names.iter().zip(expected) {
-        scene
-            .accounted(name, range, Duration::from_secs(90))
-            .await?;
+        scene.recorded(name, range, Duration::from_secs(90)).await?;
         folders.insert(scene.camera_id(name).await?, streams);
     }
     scene.site.stop().await?;

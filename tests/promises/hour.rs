@@ -13,7 +13,7 @@ use camera_sim::{CameraConfig, Rendition, SimClock, Simulator, SimulatorConfig};
 use cctv_agent::Agent;
 use cctv_coordinator::app::Coordinator;
 use secrecy::ExposeSecret as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::clock::Clock;
 use shared::time::{TimeRange, WallTime};
 use support::api::Api;
@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::scenes::{camera, now, short_or};
+use crate::scenes::{accounted, camera, expect_recorded, now, short_or};
 
 /// Seconds of recording in one second: what two cores that are also building can do.
 const SPEED: f64 = 20.0;
@@ -149,13 +149,11 @@ impl World {
         let mut from = range.start();
         while from < range.end() {
             let stretch = TimeRange::new(from, range.end().min(from + STRETCH))?;
-            let timeline = self.accounted(&id, &camera.name, stretch).await?;
-            ensure!(
-                timeline["complete"] == true,
-                "{}: the host could not keep up with {SPEED} times real time; the ledger says {}",
-                camera.name,
-                timeline["spans"]
-            );
+            let limit = PATIENCE + stretch.duration().div_f64(SPEED);
+            let timeline = accounted(&self.api, &id, &camera.name, stretch, limit).await?;
+            expect_recorded(&camera.name, &timeline).with_context(|| {
+                format!("the host could not keep up with {SPEED} times real time")
+            })?;
             let overlapping = TimeRange::new(from - OVERLAP, stretch.end())?;
             let footage = Footage::fetch(&self.api, &id, overlapping).await?;
             footage
@@ -174,23 +172,6 @@ impl World {
             from = stretch.end();
         }
         Ok(all)
-    }
-
-    /// The timeline once every instant of `range` is accounted for.
-    async fn accounted(&self, id: &str, name: &str, range: TimeRange) -> Result<Value> {
-        let limit = PATIENCE + range.duration().div_f64(SPEED);
-        wait::until(&format!("{name} to be accounted for"), limit, async || {
-            let timeline = self.api.timeline(id, range).await?;
-            for span in timeline["spans"].as_array().into_iter().flatten() {
-                let state = &span["state"];
-                ensure!(
-                    state != "not_yet_reported" && state != "unexplained",
-                    "{span}"
-                );
-            }
-            Ok(timeline)
-        })
-        .await
     }
 
     async fn stop(self) -> Result<()> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use camera_sim::{CameraConfig, Simulator, SimulatorConfig, Source};
+use serde_json::Value;
 use shared::clock::{Clock as _, SystemClock};
 use shared::time::{TimeRange, WallTime};
 use support::api::Api;
@@ -128,19 +129,19 @@ impl Scene {
         name: &str,
         range: TimeRange,
         limit: Duration,
-    ) -> Result<serde_json::Value> {
+    ) -> Result<Value> {
         let id = self.camera_id(name).await?;
-        wait::until(&format!("{name} to be accounted for"), limit, async || {
-            let timeline = self.api.timeline(&id, range).await?;
-            for span in timeline["spans"].as_array().into_iter().flatten() {
-                ensure!(
-                    span["state"] != "not_yet_reported" && span["state"] != "unexplained",
-                    "{span}"
-                );
-            }
-            Ok(timeline)
-        })
-        .await
+        accounted(&self.api, &id, name, range, limit).await
+    }
+
+    /// The same, and all of it is footage.
+    pub(crate) async fn recorded(
+        &self,
+        name: &str,
+        range: TimeRange,
+        limit: Duration,
+    ) -> Result<()> {
+        expect_recorded(name, &self.accounted(name, range, limit).await?)
     }
 
     /// Waits until nothing is left to upload.
@@ -165,6 +166,36 @@ impl Scene {
         self.simulator.shutdown().await;
         Ok(())
     }
+}
+
+/// The timeline of a camera once the site has reported all of `range`, and every instant is recorded or explained.
+pub(crate) async fn accounted(
+    api: &Api,
+    id: &str,
+    name: &str,
+    range: TimeRange,
+    limit: Duration,
+) -> Result<Value> {
+    wait::until(&format!("{name} to be accounted for"), limit, async || {
+        let timeline = api.timeline(id, range).await?;
+        let recorded = |span: &&Value| span["state"] != "recorded";
+        let rest: Vec<_> = spans(&timeline).filter(recorded).collect();
+        ensure!(timeline["complete"] == true, "{rest:?}");
+        Ok(timeline)
+    })
+    .await
+}
+
+/// Nothing is missing, not even for a reason.
+pub(crate) fn expect_recorded(name: &str, timeline: &Value) -> Result<()> {
+    for span in spans(timeline) {
+        ensure!(span["state"] == "recorded", "{name}: {span}");
+    }
+    Ok(())
+}
+
+pub(crate) fn spans(timeline: &Value) -> impl Iterator<Item = &Value> {
+    timeline["spans"].as_array().into_iter().flatten()
 }
 
 /// Every recording under `directory`.
