@@ -5,6 +5,7 @@ mod access;
 mod agents;
 mod cli;
 mod enrolment;
+mod foreign;
 mod hostile;
 mod pages;
 mod peer;
