@@ -265,11 +265,10 @@ fn details(change: &CameraChange) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use shared::id::BootId;
     use shared::testing::SegmentBuilder;
-    use shared::wire::control::{CameraInfo, Hello, RecordingMode};
+    use shared::wire::control::RecordingMode;
 
-    use super::super::testing::{NOW, World, until};
+    use super::super::testing::{NOW, World, hello_of, until};
     use super::*;
 
     fn off() -> CameraChange {
@@ -291,23 +290,7 @@ mod tests {
         assert_eq!(view.camera.settings.recording, Some(RecordingMode::Off));
         assert_eq!(view.health.state, health::HealthState::Offline);
         assert!(world.edges.commands().is_empty());
-        let hello = Hello {
-            protocol_min: 1,
-            protocol_max: 1,
-            agent: agent.id(),
-            boot: BootId::new(NOW),
-            version: "0.1.0".into(),
-            host: "x".into(),
-            time_zone: None,
-            now: NOW,
-            cameras: vec![CameraInfo {
-                id: built.meta.head.camera,
-                name: "gate".into(),
-                streams: vec![StreamKind::Main],
-                recording: true,
-                since: NOW,
-            }],
-        };
+        let hello = hello_of(&agent, &[(built.meta.head.camera, "gate")]);
         let ingest = &world.services.ingest;
         let command = ingest.hello(&agent, &hello).await.unwrap().unwrap();
         assert!(matches!(

@@ -15,11 +15,11 @@ use futures::stream::{self, StreamExt};
 use secrecy::SecretString;
 use shared::clock::SimulatedClock;
 use shared::hash::Sha256;
-use shared::id::{AgentId, SegmentId};
-use shared::segment::SegmentMeta;
+use shared::id::{AgentId, BootId, CameraId, SegmentId};
+use shared::segment::{SegmentMeta, StreamKind};
 use shared::testing::{self, Segment as Built};
 use shared::time::WallTime;
-use shared::wire::control::{Command, CommandOutcome};
+use shared::wire::control::{CameraInfo, Command, CommandOutcome, Hello};
 use shared::wire::segment::{Growth, Record, RecordBody, Report, UploadOffer, UploadResult};
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -211,6 +211,28 @@ impl World {
 
 pub(super) fn record_of(meta: &SegmentMeta) -> RecordBody {
     RecordBody::Segment(meta.clone())
+}
+
+/// The first message of an agent that has these cameras.
+pub(super) fn hello_of(agent: &AgentGrant, cameras: &[(CameraId, &str)]) -> Hello {
+    let cameras = cameras.iter().map(|(id, name)| CameraInfo {
+        id: *id,
+        name: (*name).to_owned(),
+        streams: vec![StreamKind::Main],
+        recording: true,
+        since: NOW,
+    });
+    Hello {
+        protocol_min: 1,
+        protocol_max: 1,
+        agent: agent.id(),
+        boot: BootId::new(NOW),
+        version: "0.1.0".into(),
+        host: "Debian 12".into(),
+        time_zone: None,
+        now: NOW,
+        cameras: cameras.collect(),
+    }
 }
 
 pub(super) const fn offer_of(meta: &SegmentMeta) -> UploadOffer {

@@ -5,8 +5,20 @@ use shared::segment::StreamKind;
 
 use super::{NOW, Under, after, agent, around, camera_info, entry, session, user};
 use crate::domain::playback::{Playback, Show};
-use crate::domain::user::Session;
+use crate::domain::user::{Session, User};
 use crate::stores::Store;
+
+/// A camera, and somebody to watch it.
+async fn watched(store: &dyn Store) -> (CameraId, User) {
+    let agent = agent(store, 1).await;
+    let camera = CameraId::new(NOW);
+    let told = vec![camera_info(camera, "gate")];
+    store.tell_cameras(agent, told).await.unwrap();
+    let layla = user("layla");
+    let created = store.create_user(layla.clone(), "hash".into(), entry());
+    assert!(created.await.unwrap());
+    (camera, layla)
+}
 
 async fn playback(store: &dyn Store, session: &Session, camera: CameraId) -> Playback {
     let playback = Playback {
@@ -27,17 +39,7 @@ async fn playback(store: &dyn Store, session: &Session, camera: CameraId) -> Pla
 }
 
 pub(crate) async fn sessions_end_with_everything_on_them(store: Under) {
-    let agent = agent(&*store, 1).await;
-    let camera = CameraId::new(NOW);
-    store
-        .tell_cameras(agent, vec![camera_info(camera, "gate")])
-        .await
-        .unwrap();
-    let layla = user("layla");
-    store
-        .create_user(layla.clone(), "hash".into(), entry())
-        .await
-        .unwrap();
+    let (camera, layla) = watched(&*store).await;
     let (one, two) = (session(&layla, b"1"), session(&layla, b"2"));
     store.create_session(one.clone(), entry()).await.unwrap();
     store.create_session(two.clone(), entry()).await.unwrap();
@@ -69,17 +71,7 @@ pub(crate) async fn sessions_end_with_everything_on_them(store: Under) {
 }
 
 pub(crate) async fn a_live_playlist_is_saved_by_the_fastest(store: Under) {
-    let agent = agent(&*store, 1).await;
-    let camera = CameraId::new(NOW);
-    store
-        .tell_cameras(agent, vec![camera_info(camera, "gate")])
-        .await
-        .unwrap();
-    let layla = user("layla");
-    store
-        .create_user(layla.clone(), "hash".into(), entry())
-        .await
-        .unwrap();
+    let (camera, layla) = watched(&*store).await;
     let session = session(&layla, b"1");
     store
         .create_session(session.clone(), entry())

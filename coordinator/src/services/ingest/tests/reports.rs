@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use shared::id::{BootId, CameraId, LedgerId};
+use shared::id::{CameraId, LedgerId};
 use shared::segment::StreamKind;
 use shared::testing::{SegmentBuilder, seal};
 use shared::time::{TimeRange, WallTime};
 use shared::timeline::{LedgerEntry, Reason};
-use shared::wire::control::{CameraInfo, Hello};
+use shared::wire::control::Hello;
 use shared::wire::segment::{Record, RecordBody, Watermark};
 
-use super::super::super::testing::{NOW, World, record_of};
+use super::super::super::testing::{NOW, World, hello_of, record_of};
 use super::super::*;
 use crate::domain::segment::EdgeCopy;
 
@@ -116,17 +116,7 @@ async fn one_agent_cannot_speak_for_another() {
         world.offer(&other, &built).await,
         Offered::Refused { .. }
     ));
-    let hello = Hello {
-        protocol_min: 1,
-        protocol_max: 1,
-        agent: agent.id(),
-        boot: BootId::new(NOW),
-        version: "0.1.0".into(),
-        host: "x".into(),
-        time_zone: None,
-        now: NOW,
-        cameras: Vec::new(),
-    };
+    let hello = hello_of(&agent, &[]);
     let refused = world.services.ingest.hello(&other, &hello).await;
     assert!(matches!(refused, Err(IngestError::WrongAgent { .. })));
 }
@@ -136,22 +126,11 @@ async fn a_greeting_brings_the_cameras_and_texts_are_made_harmless() {
     let world = World::new().await;
     let agent = world.agent().await;
     let camera = CameraId::new(NOW);
+    let long = format!("gate\u{0}{}", "x".repeat(1_000));
     let hello = Hello {
-        protocol_min: 1,
-        protocol_max: 1,
-        agent: agent.id(),
-        boot: BootId::new(NOW),
-        version: "0.1.0".into(),
         host: "Debian\n12".into(),
         time_zone: Some("Asia/Dubai".into()),
-        now: NOW,
-        cameras: vec![CameraInfo {
-            id: camera,
-            name: format!("gate\u{0}{}", "x".repeat(1_000)),
-            streams: vec![StreamKind::Main],
-            recording: true,
-            since: NOW,
-        }],
+        ..hello_of(&agent, &[(camera, &long)])
     };
     let pending = world.services.ingest.hello(&agent, &hello).await.unwrap();
     assert_eq!(pending, None);

@@ -29,6 +29,14 @@ async fn centre(world: &World, built: &Built) -> CentreCopy {
     segment.unwrap().unwrap().centre
 }
 
+/// Takes back that the object is stored.
+async fn lose(world: &World, built: &Built) {
+    let entry = Entry::new(NOW, Who::System, What::ObjectLost);
+    let store = &world.services.storage.store;
+    let lost = store.mark_lost(built.meta.head.id, NOW, entry).await;
+    lost.unwrap();
+}
+
 #[tokio::test]
 async fn what_agrees_is_left_alone() {
     let world = World::new().await;
@@ -48,18 +56,14 @@ async fn an_object_without_its_row_is_entered_at_the_next_start() {
     let world = World::new().await;
     let (built, path) = stored(&world).await;
     // As if the process had ended between the rename and the row.
-    let entry = Entry::new(NOW, Who::System, What::ObjectLost);
-    let store = &world.services.storage.store;
-    store
-        .mark_lost(built.meta.head.id, NOW, entry)
-        .await
-        .unwrap();
+    lose(&world, &built).await;
     let upload = crate::stores::NewUpload {
         segment: built.meta.head.id,
         path,
         owner: [1; 16],
         until: NOW,
     };
+    let store = &world.services.storage.store;
     store.begin_upload(upload, NOW).await.unwrap();
     assert_eq!(centre(&world, &built).await, CentreCopy::Absent);
     let world = world.restart().await;
@@ -81,12 +85,7 @@ async fn an_object_without_its_row_is_entered_at_the_next_start() {
 async fn a_wrong_object_is_removed_while_the_agent_has_the_right_one() {
     let world = World::new().await;
     let (built, path) = stored(&world).await;
-    let entry = Entry::new(NOW, Who::System, What::ObjectLost);
-    let store = &world.services.storage.store;
-    store
-        .mark_lost(built.meta.head.id, NOW, entry)
-        .await
-        .unwrap();
+    lose(&world, &built).await;
     let mut wrong = built.bytes.to_vec();
     wrong[700] ^= 1;
     std::fs::write(world.object_file(&path), wrong).unwrap();
