@@ -1,12 +1,16 @@
 //! Settings: what the file may say, and the value of everything it leaves out.
 //!
-//! `configs/agent.toml` shows every setting with its default; a test keeps the two equal. Reading,
-//! checking and pointing at the wrong line is in `load`, time windows are in [`schedule`]. What a
+//! `configs/agent.toml` shows every setting with its default; a test keeps the two equal. Reading
+//! is in `load`, what may be said in `check` and `values`, pointing at the wrong line in `place`, time
+//! windows are in [`schedule`]. What a
 //! setting does is decided by the part of the agent that owns it.
 
+mod check;
 mod convert;
 mod load;
+mod place;
 pub mod schedule;
+mod values;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -240,15 +244,15 @@ pub struct CameraSection {
     /// Unique within the agent.
     pub name: String,
     /// `rtsp://host[:port]/path` of the main stream, without user name and password.
-    #[serde(deserialize_with = "load::stream_address")]
+    #[serde(deserialize_with = "values::stream_address")]
     pub url: Url,
     /// Of the small stream, where the camera has one.
-    #[serde(default, deserialize_with = "load::optional_stream_address")]
+    #[serde(default, deserialize_with = "values::optional_stream_address")]
     pub sub_url: Option<Url>,
     #[serde(default)]
     pub username: String,
     /// Either this or `password_file`. After loading it holds what the file said.
-    #[serde(default, deserialize_with = "load::secret")]
+    #[serde(default, deserialize_with = "values::secret")]
     pub password: Option<SecretString>,
     /// A file whose first line is the password, from the directory of the settings.
     #[serde(default)]

@@ -4,6 +4,8 @@
 //! is without a limit, and everything it waits for ends at once when the stream is stopped,
 //! restarted or no longer wanted.
 
+mod playing;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use self::playing::Playing;
 use super::clock_map::Now;
 use super::demand::{Demand, Hold};
 use super::fanout::Fanout;
@@ -467,43 +470,4 @@ fn live(status: &watch::Sender<CameraStatus>, run: &Run) {
             has_sound: run.parameters.audio.is_some(),
         });
     });
-}
-
-/// What a session has given so far, and when by the monotonic clock.
-#[derive(Debug)]
-struct Playing {
-    began: Duration,
-    first: Option<Duration>,
-    newest: Option<Duration>,
-    /// Since the status was last renewed.
-    lost_packets: std::cell::Cell<u64>,
-}
-
-impl Playing {
-    const fn new(now: Duration) -> Self {
-        Self {
-            began: now,
-            first: None,
-            newest: None,
-            lost_packets: std::cell::Cell::new(0),
-        }
-    }
-
-    fn picture(&mut self, lost_packets: u64, now: Duration) {
-        self.first.get_or_insert(now);
-        self.newest = Some(now);
-        *self.lost_packets.get_mut() += lost_packets;
-    }
-
-    /// Since when nothing has come.
-    fn latest(&self) -> Duration {
-        self.newest.unwrap_or(self.began)
-    }
-
-    fn outcome(&self) -> Outcome {
-        match (self.first, self.newest) {
-            (Some(first), Some(newest)) => Outcome::Played(newest.saturating_sub(first)),
-            _ => Outcome::NoPicture,
-        }
-    }
 }

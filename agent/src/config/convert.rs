@@ -6,7 +6,7 @@ use std::time::Duration;
 use shared::wire::control::RecordingMode;
 use url::Url;
 
-use super::load::split_host_port;
+use super::values::split_host_port;
 use super::{CameraCertificate, CameraSection, Config, Schedule, Transport};
 use crate::buffer::{BufferConfig, Limits};
 use crate::camera::source::{self, CertificatePolicy, Credentials, Source, SourceError};

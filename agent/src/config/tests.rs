@@ -208,7 +208,7 @@ fn addresses_of_the_coordinator_need_a_port() {
         ("centre.example:0", false),
         (":7443", false),
     ] {
-        assert_eq!(load::split_host_port(text).is_some(), right, "{text}");
+        assert_eq!(values::split_host_port(text).is_some(), right, "{text}");
     }
     assert!(refusal("[coordinator]\naddress = \"centre\"\n").contains("`coordinator.address`"));
 }

@@ -13,8 +13,9 @@ use shared::wire::control::StreamState;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use super::stand::{Running, camera, eventually, good_camera, rtsp_message, section_of, serving};
+use super::stand::{Running, camera, good_camera, rtsp_message, section_of, serving};
 use crate::camera::{simulate, small};
+use crate::recorder::studio::eventually;
 
 /// Answers every description with this codec, and everything else with nothing of use.
 async fn describe_jpeg(connection: TcpStream) {

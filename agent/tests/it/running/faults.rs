@@ -9,7 +9,8 @@ use shared::message;
 use shared::time::WallTime;
 use shared::timeline::Reason;
 
-use super::stand::{Running, eventually, good_camera};
+use super::stand::{Running, good_camera};
+use crate::recorder::studio::eventually;
 
 /// A clock on which tasks stumble as often as they are told to.
 #[derive(Debug)]

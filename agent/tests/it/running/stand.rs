@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use camera_sim::{Rendition, Simulator};
 use cctv_agent::Agent;
@@ -20,24 +19,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::camera::{simulate, small};
-
-/// Longer than anything here should ever take.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Checks a condition every now and then, for a bounded time.
-pub(super) async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = check().await {
-            return found;
-        }
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "did not happen in {PATIENCE:?}: {what}"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
 
 /// `[[camera]]` of the settings.
 pub(super) fn camera(name: &str, url: &str) -> String {
