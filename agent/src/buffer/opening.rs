@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
@@ -22,9 +22,10 @@ use tokio::sync::watch;
 
 use super::growing::Growing;
 use super::index::located::{self, Unfinished};
+use super::index::state::Ending;
 use super::index::{Index, IndexError, beside, ledger, segments, state, suspicion};
-use super::janitor::Janitor;
-use super::recovery::{self, Recovered, RecoveryReport};
+use super::janitor::{Call, Janitor};
+use super::recovery::{self, PreviousEnding, Recovered, RecoveryReport};
 use super::{Buffer, BufferConfig, BufferError, Inner, Reconciliation, Sign, reconcile};
 
 /// An index up to this size is read whole after a crash; a larger one would delay recording, and
@@ -58,18 +59,7 @@ impl Buffer {
         let (index, index_damaged) = open_index(&config.index, started)?;
         let index_rebuilt = orphaned || index_damaged;
         let last = index.read("reading the state", state::ending).block()?;
-        let host_boot = recovery::host_boot_id();
-        let previous_ending = recovery::previous_ending(&last, &host_boot, index_rebuilt);
-        index
-            .write_now("noting the start", move |connection| {
-                state::begin(connection, started, &host_boot)?;
-                if index_rebuilt {
-                    state::set_rebuilding(connection, true)?;
-                }
-                Ok(())
-            })
-            .block()?;
-
+        let previous_ending = begin(&index, &last, started, index_rebuilt)?;
         let mut report = RecoveryReport {
             previous_ending: last.started.map(|_| previous_ending.reason),
             index_rebuilt,
@@ -102,22 +92,48 @@ impl Buffer {
         if report != RecoveryReport::default() {
             tracing::info!(?report, "settled what the last run left behind");
         }
-        let weak = Arc::downgrade(&inner);
-        spawn(
-            "buffer-janitor",
-            move || Janitor::new().run(&weak, &calls),
-            &inner,
-        )?;
-        let (weak, directory) = (Arc::downgrade(&inner), inner.config.segments.clone());
-        spawn(
-            "buffer-compare",
-            move || reconcile::run(&weak, &directory),
-            &inner,
-        )?;
+        spawn_threads(&inner, calls)?;
         let buffer = Self { inner };
         buffer.look_at_reserve();
         Ok((buffer, report))
     }
+}
+
+/// Notes that a run of the agent begins, and says how the last one ended.
+fn begin(
+    index: &Index,
+    last: &Ending,
+    now: WallTime,
+    index_rebuilt: bool,
+) -> Result<PreviousEnding, IndexError> {
+    let host_boot = recovery::host_boot_id();
+    let previous_ending = recovery::previous_ending(last, &host_boot, index_rebuilt);
+    index
+        .write_now("noting the start", move |connection| {
+            state::begin(connection, now, &host_boot)?;
+            if index_rebuilt {
+                state::set_rebuilding(connection, true)?;
+            }
+            Ok(())
+        })
+        .block()?;
+    Ok(previous_ending)
+}
+
+/// What goes on in the background for as long as the buffer is open.
+fn spawn_threads(inner: &Arc<Inner>, calls: Receiver<Call>) -> Result<(), BufferError> {
+    let weak = Arc::downgrade(inner);
+    spawn(
+        "buffer-janitor",
+        move || Janitor::new().run(&weak, &calls),
+        inner,
+    )?;
+    let (weak, directory) = (Arc::downgrade(inner), inner.config.segments.clone());
+    spawn(
+        "buffer-compare",
+        move || reconcile::run(&weak, &directory),
+        inner,
+    )
 }
 
 fn spawn(
