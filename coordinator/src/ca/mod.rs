@@ -41,7 +41,7 @@ pub struct Authority {
     key: KeyPair,
     certificate: CertificateDer<'static>,
     certificate_pem: String,
-    /// Names and addresses of the coordinator besides [`SERVER_NAME`].
+    /// Names and addresses of the coordinator besides `SERVER_NAME`.
     names: Vec<String>,
     server: Arc<ServerCertificate>,
 }
