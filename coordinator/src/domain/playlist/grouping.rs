@@ -15,13 +15,27 @@ use crate::domain::segment::{Footage, Fragment};
 pub struct Lengths {
     /// An entry this long ends before the next sync sample.
     pub enough: Ticks90k,
+    /// The same for an entry that somebody waits for: the first of a playlist, because players fetch
+    /// it whole before they show a picture, and those whose bytes come from the site.
+    pub awaited: Ticks90k,
     /// An entry ends before the fragment that would make it longer.
     pub limit: Ticks90k,
 }
 
-/// For stretches of the past: 4 s and a picture group at most, and 12 s in any case.
+impl Lengths {
+    fn enough(&self, entry: &Entry, is_first: bool) -> Ticks90k {
+        if is_first || !entry.stored {
+            self.awaited
+        } else {
+            self.enough
+        }
+    }
+}
+
+/// For stretches of the past: 6 s (or 2 s) and a picture group at most, and 12 s in any case.
 pub const VOD: Lengths = Lengths {
-    enough: Ticks90k::from_millis(4_000),
+    enough: Ticks90k::from_millis(6_000),
+    awaited: Ticks90k::from_millis(2_000),
     limit: Ticks90k::from_millis(12_000),
 };
 
@@ -172,7 +186,8 @@ pub(super) fn group(pictures: &[Picture<'_>], lengths: Lengths, entries: &mut Ve
         let mut continues = false;
         if let Some((entry, last)) = &mut open {
             continues = picture.continues(last);
-            if continues && !ends_before(entry, last, picture, lengths) {
+            let enough = lengths.enough(entry, entries.is_empty());
+            if continues && !ends_before(entry, last, picture, enough, lengths.limit) {
                 extend(entry, last, picture);
                 *last = *picture;
                 continue;
@@ -188,18 +203,20 @@ pub(super) fn group(pictures: &[Picture<'_>], lengths: Lengths, entries: &mut Ve
     entries.extend(open.map(|(entry, _)| entry));
 }
 
-/// Whether an entry whose last picture is `last` ends there, although `picture` continues it.
+/// Whether an entry whose last picture is `last` ends there, although `picture` continues it: it is
+/// long `enough` and a sync sample follows, or it would exceed the `limit`.
 pub(super) fn ends_before(
     entry: &Entry,
     last: &Picture<'_>,
     picture: &Picture<'_>,
-    lengths: Lengths,
+    enough: Ticks90k,
+    limit: Ticks90k,
 ) -> bool {
     let fragment = picture.fragment;
     entry.segment != picture.footage.id
         || entry.bytes.end != fragment.offset
-        || (fragment.sync && (entry.duration >= lengths.enough || !entry.independent))
-        || entry.duration + hole(last, picture) + fragment.duration > lengths.limit
+        || (fragment.sync && (entry.duration >= enough || !entry.independent))
+        || entry.duration + hole(last, picture) + fragment.duration > limit
 }
 
 pub(super) fn begin(picture: &Picture<'_>, discontinuity: bool) -> Entry {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use shared::id::{RunId, SegmentId};
 use shared::time::{TICKS_PER_SECOND, Ticks90k};
 
-use super::grouping::{BRIDGED, Lengths, Picture, begin, ends_before, extend, stretch};
+use super::grouping::{BRIDGED, Picture, begin, ends_before, extend, stretch};
 use super::{Entry, Position, Sign, sliding};
 use crate::domain::segment::{Footage, Fragment};
 
@@ -80,12 +80,12 @@ impl LiveWindow {
         let listed_before = self.media_sequence + self.entries.len() as u64;
         let mut open: Option<(Entry, Picture<'_>)> = None;
         for (cursor, picture) in self.ahead(footage) {
-            let lengths = self.lengths();
+            let limit = self.longest();
             open = Some(match open.take() {
                 None => (begin(&picture, self.is_break(&picture)), picture),
                 Some((mut entry, last)) => {
                     let continues = picture.continues(&last);
-                    if continues && !ends_before(&entry, &last, &picture, lengths) {
+                    if continues && !ends_before(&entry, &last, &picture, ENOUGH, limit) {
                         extend(&mut entry, &last, &picture);
                         (entry, picture)
                     } else {
@@ -145,13 +145,6 @@ impl LiveWindow {
             let hole = picture.fragment.media_start - end;
             run != picture.footage.run || hole.saturating_abs() > BRIDGED
         })
-    }
-
-    fn lengths(&self) -> Lengths {
-        Lengths {
-            enough: ENOUGH,
-            limit: self.longest(),
-        }
     }
 
     /// The longest duration that, rounded, is within the target (RFC 8216 section 4.3.3.1).

@@ -1,5 +1,5 @@
-//! Writing playlist lines. A day has 20,000 entries, so numbers are written digit by digit instead
-//! of through the formatting machinery (which takes five times as long).
+//! Writing playlist lines. A day has 15,000 entries, so numbers do not go through the formatting
+//! machinery (which takes five times as long).
 
 use shared::time::{Ticks90k, WallTime};
 
@@ -68,35 +68,21 @@ impl Text {
     fn seconds(&mut self, micros: i64) {
         let micros = micros.max(0).cast_unsigned();
         self.digits(micros / 1_000_000);
+        // A one in front keeps the zeros; the point takes its place.
+        let mut buffer = itoa::Buffer::new();
+        let fraction = buffer.format(1_000_000 + micros % 1_000_000);
         self.0.push('.');
-        let fraction = micros % 1_000_000;
-        for power in [100_000, 10_000, 1_000, 100, 10, 1] {
-            self.0.push(digit(fraction / power % 10));
-        }
+        self.0.push_str(&fraction[1..]);
     }
 
-    fn digits(&mut self, mut value: u64) {
-        let mut reversed = ['0'; 20];
-        let mut count = 0;
-        for place in &mut reversed {
-            *place = digit(value % 10);
-            value /= 10;
-            count += 1;
-            if value == 0 {
-                break;
-            }
-        }
-        self.0.extend(reversed[..count].iter().rev());
+    fn digits(&mut self, value: u64) {
+        self.0.push_str(itoa::Buffer::new().format(value));
     }
 }
 
 /// Rounded to the nearest microsecond.
 const fn microseconds(ticks: Ticks90k) -> i64 {
     ticks.get().saturating_mul(100).saturating_add(4) / 9
-}
-
-const fn digit(value: u64) -> char {
-    (b'0' + value as u8) as char
 }
 
 #[cfg(test)]
