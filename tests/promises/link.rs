@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use camera_sim::{CameraConfig, Fault, Source};
-use shared::time::TimeRange;
+use shared::time::{TimeRange, WallTime};
 use support::net::Conditions;
 use support::wait;
 use support::world::SiteSettings;
@@ -37,7 +37,7 @@ async fn after_an_outage_everything_is_there_and_little_was_sent_twice() -> Resu
     let outage = short_or(Duration::from_secs(30), Duration::from_secs(600));
     let written_before = written(&scene)?;
     scene.site.link().set(Conditions::CUT);
-    tokio::time::sleep(outage).await;
+    recorded_alone(&scene, now() + outage, outage).await?;
     // So that there is an end to what is owed.
     for name in HEAVY {
         let camera = scene.simulator.camera(name)?;
@@ -119,6 +119,24 @@ fn heavy(name: &str) -> CameraConfig {
         noise: 24,
         ..CameraConfig::scene(name)
     }
+}
+
+/// Waits until the site has recorded every camera up to `until`, as its own page says: the centre cannot know.
+async fn recorded_alone(scene: &Scene, until: WallTime, outage: Duration) -> Result<()> {
+    let limit = outage + Duration::from_secs(60);
+    wait::until("the site to record by itself", limit, async || {
+        let status = scene.site.status().await?;
+        let cameras = status["cameras"].as_array().context("no cameras")?;
+        for camera in cameras {
+            let recorded = camera["recorded_until"]
+                .as_str()
+                .context("nothing recorded")?;
+            ensure!(WallTime::from_rfc3339(recorded)? >= until, "{recorded}");
+        }
+        ensure!(!cameras.is_empty(), "no cameras");
+        Ok(())
+    })
+    .await
 }
 
 /// Bytes of all recordings at the agent.
