@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
+use support::ports;
 use support::process::Program;
 use support::wait;
-use support::world::free_tcp;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
@@ -32,7 +32,7 @@ async fn nothing_survives_a_killed_demo() -> Result<()> {
 
 /// A demo that has started all its programs, and where they listen.
 async fn running(directory: &Path) -> Result<(Program, Vec<SocketAddr>)> {
-    let centre = free_tcp()?;
+    let centre = ports::free()?;
     let data = directory.join("data");
     let arguments = [
         "--listen",

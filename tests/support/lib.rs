@@ -4,6 +4,7 @@ pub mod api;
 pub mod footage;
 pub mod group;
 pub mod net;
+pub mod ports;
 pub mod process;
 pub mod wait;
 pub mod world;

@@ -1,7 +1,7 @@
 //! A coordinator and its sites, as processes with directories of their own.
 
 use std::fmt::Write as _;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use camera_sim::Simulator;
 
 use crate::api::Api;
 use crate::net::Link;
+use crate::ports;
 use crate::process::Program;
 use crate::wait;
 
@@ -31,17 +32,21 @@ impl Centre {
     /// # Errors
     /// It ends, or is not ready in time; the error shows its log.
     pub async fn start(directory: &Path) -> Result<Self> {
-        Self::start_at(directory, free_tcp()?, "").await
+        Self::start_at(directory, ports::free()?, "").await
     }
 
-    /// The same at a given address (port 0 for a free one), with `more` settings as TOML.
+    /// The same at a given address (port 0 for one that is free), with `more` settings as TOML.
     ///
     /// # Errors
     /// As [`Centre::start`].
     pub async fn start_at(directory: &Path, http: SocketAddr, more: &str) -> Result<Self> {
         std::fs::create_dir_all(directory)?;
-        let http = if http.port() == 0 { free_tcp()? } else { http };
-        let quic = free_udp()?;
+        let http = if http.port() == 0 {
+            ports::free()?
+        } else {
+            http
+        };
+        let quic = ports::free()?;
         let data = directory.join("data");
         let ui = ui_directory();
         let settings = format!(
@@ -246,7 +251,7 @@ impl Site {
         let mut site = Self {
             name: name.to_owned(),
             directory: directory.to_owned(),
-            status: free_tcp()?,
+            status: ports::free()?,
             link,
             centre: centre.agents_address(),
             program: None,
@@ -389,20 +394,4 @@ impl Site {
 /// The built pages of this checkout.
 fn ui_directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/dist")
-}
-
-/// A port nobody listens on now. Somebody else may take it before it is used; tests that restart a program need a fixed one.
-///
-/// # Errors
-/// There is none.
-pub fn free_tcp() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")
-        .context("looking for a free TCP port")?
-        .local_addr()?)
-}
-
-fn free_udp() -> Result<SocketAddr> {
-    Ok(UdpSocket::bind("127.0.0.1:0")
-        .context("looking for a free UDP port")?
-        .local_addr()?)
 }
