@@ -9,6 +9,7 @@ pub mod agent;
 pub mod audit;
 pub mod camera;
 pub mod health;
+pub mod login;
 pub mod playback;
 pub mod playlist;
 pub mod segment;

@@ -8,6 +8,7 @@ use shared::time::WallTime;
 
 use super::access::Role;
 use super::agency::AgencyCode;
+pub use super::login::Login;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -18,28 +19,6 @@ pub struct User {
     /// Whose cameras the person may see; without meaning for administrators.
     pub agency: Option<AgencyCode>,
     pub disabled: bool,
-}
-
-/// What one signs in with: lower case without surrounding space, so that `Admin ` and `admin` are
-/// one account.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Login(String);
-
-impl Login {
-    pub const MAX_LENGTH: usize = 128;
-
-    /// `None` when nothing or too much is left, or it contains control characters.
-    pub fn new(text: &str) -> Option<Self> {
-        let login = text.trim().to_lowercase();
-        let valid = !login.is_empty()
-            && login.chars().count() <= Self::MAX_LENGTH
-            && !login.chars().any(char::is_control);
-        valid.then_some(Self(login))
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 /// Passwords longer than this are refused before any hashing, so that nobody can buy our CPU with
@@ -81,15 +60,6 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn logins_that_look_alike_are_one() {
-        assert_eq!(Login::new(" Admin "), Login::new("admin"));
-        assert_eq!(Login::new("مدير").unwrap().as_str(), "مدير");
-        for bad in ["", "   ", "a\u{0}b", &"x".repeat(129)] {
-            assert_eq!(Login::new(bad), None);
-        }
-    }
 
     #[test]
     fn a_session_ends_by_idleness_and_by_age() {

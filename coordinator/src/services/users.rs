@@ -17,6 +17,7 @@ use super::access::{AccessError, AdminGrant, SignInError};
 use crate::domain::access::{Deed, Role};
 use crate::domain::agency::AgencyCode;
 use crate::domain::audit::{Entry, What, Who};
+use crate::domain::login::LoginError;
 use crate::domain::user::{Login, MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, User};
 use crate::stores::{Store, StoreError};
 
@@ -49,8 +50,8 @@ pub struct NewUser {
 pub enum UserError {
     #[error(transparent)]
     Access(#[from] AccessError),
-    #[error("a login has 1 to 128 characters and no control characters")]
-    Login,
+    #[error(transparent)]
+    Login(#[from] LoginError),
     #[error("the login `{login}` is taken")]
     Taken { login: String },
     #[error("there is no login `{login}`")]
@@ -88,7 +89,7 @@ impl Users {
             return Ok(None);
         }
         let now = self.clock.wall();
-        let login = Login::new(FIRST_LOGIN).ok_or(UserError::Login)?;
+        let login = Login::chosen(FIRST_LOGIN)?;
         // 100 random bits in letters and digits that are hard to confuse.
         let password = BASE32_NOPAD.encode(&random_bytes::<13>())[..20].to_ascii_lowercase();
         let password = SecretString::from(password);
@@ -113,7 +114,7 @@ impl Users {
     /// A value is not allowed, or the login is taken.
     pub async fn create(&self, grant: &AdminGrant, new: NewUser) -> Result<User, UserError> {
         grant.for_deed(Deed::ManageUsers)?;
-        let login = Login::new(&new.login).ok_or(UserError::Login)?;
+        let login = Login::chosen(&new.login)?;
         if new.role == Role::Operator && new.agency.is_none() {
             return Err(UserError::NoAgency);
         }
@@ -327,7 +328,7 @@ mod tests {
         };
         assert!(matches!(
             users.create(&grant, nameless).await,
-            Err(UserError::Login)
+            Err(UserError::Login(_))
         ));
         assert_eq!(users.list(&grant).await.unwrap().len(), 1);
     }
