@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cctv_coordinator::domain::access::Deed;
+use cctv_coordinator::domain::audit::Origin;
 use cctv_coordinator::domain::playback::Show;
 use cctv_coordinator::services::access::{Actor, CameraGrant};
 use cctv_coordinator::services::agents::{AgentGrant, NewInvite};
@@ -378,7 +379,7 @@ async fn sign_in(services: &Services) -> Actor {
     let first = first.expect("an empty store");
     let signed_in = services
         .access
-        .sign_in(&first.login, first.password, None)
+        .sign_in(&first.login, first.password, Origin::default())
         .await;
     signed_in.expect("the right password").actor
 }

@@ -1,11 +1,17 @@
-//! Who did what, when: one entry for every change made by a person or on an agent's behalf, written
-//! in the same transaction as the change.
+//! Who did what, when, from where: one entry for every change made by a person or on an agent's
+//! behalf, written in the same transaction as the change.
 
-use std::net::IpAddr;
+mod origin;
+
+pub use origin::Origin;
+
+use std::fmt;
 
 use serde_json::Value;
 use shared::id::{AgentId, UserId};
 use shared::time::WallTime;
+
+use super::agency::AgencyCode;
 
 /// Who acted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,67 +24,83 @@ pub enum Who {
     System,
 }
 
-/// What was done. The names are kept for ever: entries outlive the code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    AgentEnrolled,
-    AgentRevoked,
-    CameraChanged,
-    CameraProbed,
-    CameraRestarted,
-    InviteCreated,
-    ObjectLost,
-    PlaybackPrepared,
-    SignedIn,
-    SignedOut,
-    SignInRefused,
-    UserChanged,
-    UserCreated,
+macro_rules! whats {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// What was done. The names are kept for ever: entries outlive the code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum What {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl What {
+            /// By name.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+whats! {
+    AgentEnrolled = "agent_enrolled",
+    AgentRevoked = "agent_revoked",
+    CameraChanged = "camera_changed",
+    CameraProbed = "camera_probed",
+    CameraRestarted = "camera_restarted",
+    InviteCreated = "invite_created",
+    ObjectLost = "object_lost",
+    PlaybackPrepared = "playback_prepared",
+    SignInRefused = "sign_in_refused",
+    SignedIn = "signed_in",
+    SignedOut = "signed_out",
+    UserChanged = "user_changed",
+    UserCreated = "user_created",
 }
 
 impl What {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AgentEnrolled => "agent_enrolled",
-            Self::AgentRevoked => "agent_revoked",
-            Self::CameraChanged => "camera_changed",
-            Self::CameraProbed => "camera_probed",
-            Self::CameraRestarted => "camera_restarted",
-            Self::InviteCreated => "invite_created",
-            Self::ObjectLost => "object_lost",
-            Self::PlaybackPrepared => "playback_prepared",
-            Self::SignedIn => "signed_in",
-            Self::SignedOut => "signed_out",
-            Self::SignInRefused => "sign_in_refused",
-            Self::UserChanged => "user_changed",
-            Self::UserCreated => "user_created",
-        }
+    /// `None` for a name that is not known (any more).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|what| what.name() == name)
     }
 }
 
-/// One entry.
+impl fmt::Display for What {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name())
+    }
+}
+
+/// One entry. Services get theirs from `Actor::entry` or a grant's `entry`, which fill in who, the
+/// agency and where from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     pub at: WallTime,
     pub who: Who,
     pub what: What,
+    /// The agency it concerns, whose auditors see it: that of the thing it was done to, or of
+    /// whoever did it where the thing belongs to none.
+    pub agency: Option<AgencyCode>,
     /// Id of the thing it was done to, as text.
     pub object: Option<String>,
     /// Whatever explains it. Never a secret.
     pub details: Value,
-    /// Where the request came from.
-    pub address: Option<IpAddr>,
+    pub origin: Origin,
 }
 
 impl Entry {
-    pub const fn new(at: WallTime, who: Who, what: What) -> Self {
+    pub fn new(at: WallTime, who: Who, what: What) -> Self {
         Self {
             at,
             who,
             what,
+            agency: None,
             object: None,
             details: Value::Null,
-            address: None,
+            origin: Origin::default(),
         }
     }
 
@@ -94,9 +116,31 @@ impl Entry {
         self
     }
 
+    /// Says which agency it concerns, where that is not the one of whoever acts.
     #[must_use]
-    pub const fn from_address(mut self, address: Option<IpAddr>) -> Self {
-        self.address = address;
+    pub fn in_agency(mut self, agency: Option<AgencyCode>) -> Self {
+        self.agency = agency;
         self
+    }
+
+    #[must_use]
+    pub fn from_origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_one_name_and_is_found_by_it() {
+        let names: Vec<_> = What::ALL.iter().map(|what| what.name()).collect();
+        assert!(names.windows(2).all(|pair| pair[0] < pair[1]), "{names:?}");
+        for what in What::ALL {
+            assert_eq!(What::from_name(what.name()), Some(*what));
+        }
+        assert_eq!(What::from_name("no_such_thing"), None);
     }
 }

@@ -1,14 +1,19 @@
 //! From a request to the person behind it: the session cookie, checked at every request.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 
 use super::Api;
 use super::error::{Code, Error};
+use super::middleware::request_id;
+use super::serve::Peer;
+use crate::domain::audit::Origin;
 use crate::services::access::{Actor, SessionToken};
 
 pub const COOKIE: &str = "cctv_session";
@@ -29,8 +34,30 @@ impl FromRequestParts<Arc<Api>> for Actor {
             .filter(|value| value.len() <= MAX_TOKEN)
             .ok_or(Code::Unauthenticated)?;
         let token = SessionToken::presented(token);
-        Ok(api.services.access.actor(&token).await?)
+        let access = &api.services.access;
+        Ok(access.actor(&token, origin_of(parts)).await?)
     }
+}
+
+/// Where a request came from, for the entries that it makes in the audit. Part of every `Actor`
+/// already; by itself it is for requests of nobody.
+impl<S: Sync> FromRequestParts<S> for Origin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(origin_of(parts))
+    }
+}
+
+fn origin_of(parts: &Parts) -> Origin {
+    let address = parts.extensions.get::<Peer>().map(|Peer(peer)| peer.ip());
+    let user_agent = parts.headers.get(USER_AGENT);
+    let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    Origin::new(
+        address,
+        user_agent.as_deref(),
+        request_id::known().as_deref(),
+    )
 }
 
 /// For what also works without anybody signed in. A session that is over counts as none.

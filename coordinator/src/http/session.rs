@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum_extra::extract::CookieJar;
@@ -13,7 +12,7 @@ use super::Api;
 use super::actor::{no_session_cookie, session_cookie};
 use super::error::{Changing, Error, Rejected, SignedIn as SignedInAnswers, WithBody};
 use super::extract::Json;
-use super::serve::Peer;
+use crate::domain::audit::Origin;
 use crate::services::access::{Actor, SignedIn};
 
 /// A login and a password.
@@ -70,13 +69,12 @@ impl From<&Actor> for Me {
     ))]
 pub async fn sign_in(
     State(api): State<Arc<Api>>,
-    Extension(Peer(peer)): Extension<Peer>,
+    origin: Origin,
     jar: CookieJar,
     Json(body): Json<SignIn>,
 ) -> Result<(CookieJar, Json<Me>), Error> {
-    let address = Some(peer.ip().to_canonical());
     let access = &api.services.access;
-    let SignedIn { token, actor } = access.sign_in(&body.login, body.password, address).await?;
+    let SignedIn { token, actor } = access.sign_in(&body.login, body.password, origin).await?;
     Ok((
         jar.add(session_cookie(&token, api.secure)),
         Json((&actor).into()),

@@ -15,7 +15,7 @@ use super::{EdgeSource, Parts};
 use crate::domain::access::{Decision, Deed, Object};
 use crate::domain::agency::Agency;
 use crate::domain::agent::AgentStatus;
-use crate::domain::audit::{Entry, What};
+use crate::domain::audit::What;
 use crate::domain::camera::{Camera, CameraChange, CameraChangeError};
 use crate::domain::health::{self, Health};
 use crate::stores::{CameraChanged, Store, StoreError};
@@ -98,9 +98,7 @@ impl Cameras {
         let camera = grant.for_deed(Deed::ConfigureCamera)?;
         change.check()?;
         let now = self.clock.wall();
-        let entry = Entry::new(now, grant.actor().who(), What::CameraChanged)
-            .on(camera.id)
-            .with(details(&change));
+        let entry = grant.entry(now, What::CameraChanged).with(details(&change));
         let id = CommandId::new(now);
         let changed = self
             .store
@@ -239,7 +237,7 @@ impl Cameras {
     ) -> Result<Option<Value>, CameraError> {
         let camera = grant.camera();
         let now = self.clock.wall();
-        let entry = Entry::new(now, grant.actor().who(), what).on(camera.id);
+        let entry = grant.entry(now, what);
         self.store.audit(entry).await?;
         let command = Command {
             id: CommandId::new(now),

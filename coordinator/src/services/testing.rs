@@ -30,6 +30,7 @@ use super::edge_source::{EdgeBytes, EdgeError, EdgeSource};
 use super::ingest::{Offered, Written};
 use super::{Services, ServicesConfig};
 use crate::domain::access::{Deed, Role};
+use crate::domain::audit::Origin;
 use crate::services::users::NewUser;
 
 pub(super) const NOW: WallTime = WallTime::from_secs(1_800_000_000);
@@ -117,7 +118,9 @@ impl World {
     pub(super) async fn administrator(&self) -> Actor {
         let first = self.services.users.bootstrap().await.unwrap().unwrap();
         let access = &self.services.access;
-        let signed_in = access.sign_in(&first.login, first.password, None).await;
+        let signed_in = access
+            .sign_in(&first.login, first.password, Origin::default())
+            .await;
         signed_in.unwrap().actor
     }
 
@@ -133,7 +136,9 @@ impl World {
         };
         let grant = access.console(Deed::ManageUsers);
         self.services.users.create(&grant, new).await.unwrap();
-        let signed_in = access.sign_in(agency, PASSWORD.into(), None).await;
+        let signed_in = access
+            .sign_in(agency, PASSWORD.into(), Origin::default())
+            .await;
         signed_in.unwrap().actor
     }
 

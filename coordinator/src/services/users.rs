@@ -129,7 +129,7 @@ impl Users {
             disabled: false,
         };
         let hash = self.passwords.hash(new.password).await?;
-        let entry = Entry::new(now, grant.who(), What::UserCreated).on(user.id);
+        let entry = grant.entry(now, What::UserCreated).on(user.id);
         if self.store.create_user(user.clone(), hash, entry).await? {
             Ok(user)
         } else {
@@ -156,7 +156,8 @@ impl Users {
         };
         let known = Login::new(login).ok_or_else(unknown)?;
         let hash = self.passwords.hash(password).await?;
-        let entry = Entry::new(self.clock.wall(), grant.who(), What::UserChanged).on(login);
+        let now = self.clock.wall();
+        let entry = grant.entry(now, What::UserChanged).on(login);
         if self.store.set_password(known, hash, entry).await? {
             Ok(())
         } else {
@@ -254,6 +255,7 @@ fn hash(password: &[u8]) -> Result<String, UserError> {
 mod tests {
     use super::super::testing::{PASSWORD, World};
     use super::*;
+    use crate::domain::audit::Origin;
 
     #[tokio::test]
     async fn the_first_administrator_is_made_once_and_can_sign_in() {
@@ -264,7 +266,10 @@ mod tests {
         assert!(users.bootstrap().await.unwrap().is_none());
         let access = &world.services.access;
         let password = first.password.clone();
-        let signed_in = access.sign_in(&first.login, password, None).await.unwrap();
+        let signed_in = access
+            .sign_in(&first.login, password, Origin::default())
+            .await
+            .unwrap();
         assert_eq!(signed_in.actor.role(), Role::Administrator);
         let grant = access.console(Deed::ManageUsers);
         users
@@ -272,11 +277,24 @@ mod tests {
             .await
             .unwrap();
         assert!(
-            access.actor(&signed_in.token).await.is_err(),
+            access
+                .actor(&signed_in.token, Origin::default())
+                .await
+                .is_err(),
             "sessions end"
         );
-        assert!(access.sign_in("admin", first.password, None).await.is_err());
-        assert!(access.sign_in("admin", PASSWORD.into(), None).await.is_ok());
+        assert!(
+            access
+                .sign_in("admin", first.password, Origin::default())
+                .await
+                .is_err()
+        );
+        assert!(
+            access
+                .sign_in("admin", PASSWORD.into(), Origin::default())
+                .await
+                .is_ok()
+        );
         let unknown = users.set_password(&grant, "nobody", PASSWORD.into()).await;
         assert!(matches!(unknown, Err(UserError::Unknown { .. })));
     }

@@ -19,9 +19,12 @@ tokio::task_local! {
 
 /// The id of the request this task is answering; `-` outside of one.
 pub fn current() -> String {
-    CURRENT
-        .try_with(Clone::clone)
-        .unwrap_or_else(|_| "-".into())
+    known().unwrap_or_else(|| "-".into())
+}
+
+/// The id of the request this task is answering, if it is.
+pub fn known() -> Option<String> {
+    CURRENT.try_with(Clone::clone).ok()
 }
 
 pub async fn layer(request: Request, next: Next) -> Response {

@@ -9,7 +9,7 @@ use shared::time::WallTime;
 use super::super::users::random_bytes;
 use crate::domain::access::{Decision, Deed, Object, Role, Subject, decide, permissions};
 use crate::domain::agency::AgencyCode;
-use crate::domain::audit::Who;
+use crate::domain::audit::{Entry, Origin, What, Who};
 use crate::domain::user::User;
 
 /// What a browser holds in its cookie: 256 random bits in base64url.
@@ -42,6 +42,7 @@ pub struct Actor {
     pub(super) user: User,
     pub(super) session: SessionId,
     pub(super) expires_at: WallTime,
+    pub(super) origin: Origin,
 }
 
 impl Actor {
@@ -79,8 +80,12 @@ impl Actor {
         self.session
     }
 
-    pub(in crate::services) const fn who(&self) -> Who {
-        Who::User(self.user.id)
+    /// An entry of the audit about something this person does, with their agency and where the
+    /// request came from.
+    pub(in crate::services) fn entry(&self, at: WallTime, what: What) -> Entry {
+        Entry::new(at, Who::User(self.user.id), what)
+            .in_agency(self.user.agency.clone())
+            .from_origin(self.origin.clone())
     }
 
     pub(in crate::services) fn decide(&self, deed: Deed, object: Object<'_>) -> Decision {

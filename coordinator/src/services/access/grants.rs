@@ -1,12 +1,13 @@
 //! Proofs that somebody may do something. Their fields are written by `Access` alone.
 
 use shared::id::UserId;
+use shared::time::WallTime;
 
 use super::AccessError;
 use super::actor::Actor;
 use crate::domain::access::{Decision, Deed, Object};
 use crate::domain::agency::AgencyCode;
-use crate::domain::audit::Who;
+use crate::domain::audit::{Entry, What, Who};
 use crate::domain::camera::Camera;
 use crate::domain::playback::Playback;
 
@@ -27,6 +28,15 @@ impl CameraGrant {
         &self.actor
     }
 
+    /// An entry of the audit about something done to the camera; its agency's auditors see it,
+    /// whoever did it.
+    pub(in crate::services) fn entry(&self, at: WallTime, what: What) -> Entry {
+        self.actor
+            .entry(at, what)
+            .on(self.camera.id)
+            .in_agency(Some(self.camera.agency.clone()))
+    }
+
     /// The camera, provided the grant is for this deed.
     pub(in crate::services) fn for_deed(&self, deed: Deed) -> Result<&Camera, AccessError> {
         // Viewing is part of every deed that can be granted on a camera.
@@ -41,7 +51,7 @@ impl CameraGrant {
 /// That somebody may do a deed to the system.
 #[derive(Clone, Debug)]
 pub struct AdminGrant {
-    pub(super) who: Who,
+    /// `None` for the person at the host's console.
     pub(super) actor: Option<Actor>,
     pub(super) deed: Deed,
 }
@@ -55,8 +65,12 @@ impl AdminGrant {
         }
     }
 
-    pub(in crate::services) fn who(&self) -> Who {
-        self.who.clone()
+    /// An entry of the audit about something this person does.
+    pub(in crate::services) fn entry(&self, at: WallTime, what: What) -> Entry {
+        match &self.actor {
+            Some(actor) => actor.entry(at, what),
+            None => Entry::new(at, Who::Console, what),
+        }
     }
 
     pub(in crate::services) fn user_id(&self) -> Option<UserId> {

@@ -9,7 +9,6 @@ mod grants;
 pub use actor::{Actor, SessionToken};
 pub use grants::{AdminGrant, CameraGrant, PlaybackGrant};
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -20,7 +19,7 @@ use shared::id::{CameraId, PlaybackId, SessionId};
 use super::users::Passwords;
 use super::{Figures, Parts};
 use crate::domain::access::{Decision, Deed, Object};
-use crate::domain::audit::{Entry, What, Who};
+use crate::domain::audit::{Entry, Origin, What, Who};
 use crate::domain::playback::{PLAYBACK_IDLE, Playback};
 use crate::domain::user::{
     Login, MAX_PASSWORD_BYTES, SESSION_ABSOLUTE, SESSION_IDLE, Session, User,
@@ -87,7 +86,7 @@ impl Access {
         &self,
         login: &str,
         password: SecretString,
-        address: Option<IpAddr>,
+        origin: Origin,
     ) -> Result<SignedIn, SignInError> {
         let now = self.clock.wall();
         let known = match Login::new(login) {
@@ -103,7 +102,7 @@ impl Access {
             let login: String = login.chars().take(Login::MAX_LENGTH).collect();
             let refused = Entry::new(now, Who::System, What::SignInRefused);
             let refused = refused.with(json!({ "login": login }));
-            self.store.audit(refused.from_address(address)).await?;
+            self.store.audit(refused.from_origin(origin)).await?;
             return Err(SignInError::Wrong);
         };
         let token = SessionToken::new();
@@ -114,25 +113,24 @@ impl Access {
             created_at: now,
             last_seen: now,
         };
-        let entry = Entry::new(now, Who::User(user.id), What::SignedIn).on(session.id);
         let actor = Actor {
             user,
             session: session.id,
             expires_at: session.expires_at(),
+            origin,
         };
-        self.store
-            .create_session(session, entry.from_address(address))
-            .await?;
+        let entry = actor.entry(now, What::SignedIn).on(session.id);
+        self.store.create_session(session, entry).await?;
         Ok(SignedIn { token, actor })
     }
 
-    /// The person behind a token.
+    /// The person behind a token, who asks from `origin`.
     ///
     /// # Errors
     /// [`AccessError::Unauthenticated`] when the session is unknown or over, or its user disabled.
-    pub async fn actor(&self, token: &SessionToken) -> Result<Actor, AccessError> {
+    pub async fn actor(&self, token: &SessionToken, origin: Origin) -> Result<Actor, AccessError> {
         let found = self.store.session_by_token(token.hash()).await?;
-        self.check_session(found).await
+        self.check_session(found, origin).await
     }
 
     /// Ends the actor's session and everything that hangs on it.
@@ -140,7 +138,8 @@ impl Access {
     /// # Errors
     /// The store failed.
     pub async fn sign_out(&self, actor: &Actor) -> Result<(), AccessError> {
-        let entry = Entry::new(self.clock.wall(), actor.who(), What::SignedOut).on(actor.session);
+        let now = self.clock.wall();
+        let entry = actor.entry(now, What::SignedOut).on(actor.session);
         Ok(self.store.end_session(actor.session, entry).await?)
     }
 
@@ -170,7 +169,6 @@ impl Access {
     pub fn admin(&self, actor: &Actor, deed: Deed) -> Result<AdminGrant, AccessError> {
         permit(actor, deed, Object::System)?;
         Ok(AdminGrant {
-            who: actor.who(),
             actor: Some(actor.clone()),
             deed,
         })
@@ -179,11 +177,7 @@ impl Access {
     /// Permission for the person at the command line of the coordinator's own host. They can read
     /// and write the database anyway; the audit names them as the console.
     pub fn console(&self, deed: Deed) -> AdminGrant {
-        AdminGrant {
-            who: Who::Console,
-            actor: None,
-            deed,
-        }
+        AdminGrant { actor: None, deed }
     }
 
     /// Permission to use a prepared playback: for its owner, and only as long as they may watch the
@@ -222,7 +216,7 @@ impl Access {
     ) -> Result<PlaybackGrant, AccessError> {
         let playback = self.store.playback(id).await?.ok_or(AccessError::Hidden)?;
         let found = self.store.session(playback.session).await?;
-        let actor = self.check_session(found).await?;
+        let actor = self.check_session(found, Origin::default()).await?;
         self.playback_grant(&actor, playback).await
     }
 
@@ -243,7 +237,11 @@ impl Access {
         })
     }
 
-    async fn check_session(&self, found: Option<(Session, User)>) -> Result<Actor, AccessError> {
+    async fn check_session(
+        &self,
+        found: Option<(Session, User)>,
+        origin: Origin,
+    ) -> Result<Actor, AccessError> {
         let now = self.clock.wall();
         let (session, user) = found
             .filter(|(session, user)| session.is_live(now) && !user.disabled)
@@ -255,6 +253,7 @@ impl Access {
             user,
             session: session.id,
             expires_at: session.expires_at(),
+            origin,
         })
     }
 }

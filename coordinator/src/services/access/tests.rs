@@ -7,6 +7,7 @@ use shared::testing::SegmentBuilder;
 use super::super::testing::{NOW, PASSWORD, World};
 use super::*;
 use crate::domain::access::Role;
+use crate::domain::agency::AgencyCode;
 use crate::domain::camera::CameraChange;
 
 #[tokio::test]
@@ -15,11 +16,11 @@ async fn only_the_right_password_signs_in_and_the_token_is_kept_as_a_hash() {
     let access = &world.services.access;
     world.operator("METRO").await;
     let signed_in = access
-        .sign_in(" Metro ", PASSWORD.into(), None)
+        .sign_in(" Metro ", PASSWORD.into(), Origin::default())
         .await
         .unwrap();
     let presented = SessionToken::presented(signed_in.token.expose());
-    let actor = access.actor(&presented).await.unwrap();
+    let actor = access.actor(&presented, Origin::default()).await.unwrap();
     assert_eq!((actor.login(), actor.role()), ("metro", Role::Operator));
     assert_eq!(actor.permissions().len(), 2);
     for (login, password) in [
@@ -29,7 +30,9 @@ async fn only_the_right_password_signs_in_and_the_token_is_kept_as_a_hash() {
         ("METRO", ""),
         ("METRO", &"x".repeat(1 << 20)),
     ] {
-        let refused = access.sign_in(login, password.into(), None).await;
+        let refused = access
+            .sign_in(login, password.into(), Origin::default())
+            .await;
         assert!(
             matches!(refused.unwrap_err(), SignInError::Wrong),
             "{login}"
@@ -37,7 +40,9 @@ async fn only_the_right_password_signs_in_and_the_token_is_kept_as_a_hash() {
     }
     assert_eq!(world.services.figures.sign_ins_refused.get(), 5);
     for forged in ["", "AAAA", &presented.expose()[1..]] {
-        let refused = access.actor(&SessionToken::presented(forged)).await;
+        let refused = access
+            .actor(&SessionToken::presented(forged), Origin::default())
+            .await;
         assert!(matches!(refused.unwrap_err(), AccessError::Unauthenticated));
     }
     let database = world.config.data_dir.join("coordinator.sqlite-wal");
@@ -49,7 +54,10 @@ async fn only_the_right_password_signs_in_and_the_token_is_kept_as_a_hash() {
     assert!(contains("metro"), "the test looks in the wrong place");
     assert!(!contains(presented.expose()) && !contains(PASSWORD));
     access.sign_out(&actor).await.unwrap();
-    let over = access.actor(&presented).await.unwrap_err();
+    let over = access
+        .actor(&presented, Origin::default())
+        .await
+        .unwrap_err();
     assert!(matches!(over, AccessError::Unauthenticated));
 }
 
@@ -59,22 +67,22 @@ async fn sessions_end_by_idleness_and_by_age() {
     let access = &world.services.access;
     world.operator("METRO").await;
     let idle = access
-        .sign_in("metro", PASSWORD.into(), None)
+        .sign_in("metro", PASSWORD.into(), Origin::default())
         .await
         .unwrap();
     let used = access
-        .sign_in("metro", PASSWORD.into(), None)
+        .sign_in("metro", PASSWORD.into(), Origin::default())
         .await
         .unwrap();
     for _ in 0..14 {
-        assert!(access.actor(&used.token).await.is_ok());
+        assert!(access.actor(&used.token, Origin::default()).await.is_ok());
         world.clock.advance(Duration::from_secs(11 * 3600));
     }
-    let ended = access.actor(&idle.token).await;
+    let ended = access.actor(&idle.token, Origin::default()).await;
     assert!(matches!(ended.unwrap_err(), AccessError::Unauthenticated));
-    assert!(access.actor(&used.token).await.is_ok());
+    assert!(access.actor(&used.token, Origin::default()).await.is_ok());
     world.clock.advance(Duration::from_secs(15 * 3600));
-    let ended = access.actor(&used.token).await;
+    let ended = access.actor(&used.token, Origin::default()).await;
     assert!(matches!(ended.unwrap_err(), AccessError::Unauthenticated));
     access.purge().await.unwrap();
     let gone = world
@@ -185,4 +193,42 @@ async fn a_grant_is_good_for_its_deed_only() {
             .is_err()
     );
     assert!(world.services.users.list(&storage).await.is_err());
+}
+
+#[tokio::test]
+async fn entries_say_who_from_where_and_which_agency_it_concerns() {
+    let world = World::new().await;
+    let agent = world.agent().await;
+    let built = SegmentBuilder::new(NOW).build();
+    world.report(&agent, &[&built]).await;
+    let administrator = world.administrator().await;
+    world.operator("METRO").await;
+    let access = &world.services.access;
+    let origin = Origin::new(
+        Some("192.0.2.7".parse().unwrap()),
+        Some("Mozilla/5.0"),
+        Some("an-id"),
+    );
+    let signed_in = access
+        .sign_in("metro", PASSWORD.into(), origin.clone())
+        .await
+        .unwrap();
+    let metro: AgencyCode = "METRO".parse().unwrap();
+    let entry = signed_in.actor.entry(NOW, What::SignedIn);
+    assert_eq!(
+        (&entry.who, &entry.agency, &entry.origin),
+        (
+            &Who::User(signed_in.actor.user_id()),
+            &Some(metro.clone()),
+            &origin
+        )
+    );
+    assert_eq!(administrator.entry(NOW, What::SignedIn).agency, None);
+    let grant = world.grant(&administrator, &built, Deed::ViewCamera).await;
+    let entry = grant.entry(NOW, What::CameraChanged);
+    assert_eq!(entry.agency.as_ref(), Some(&grant.camera().agency));
+    assert_eq!(entry.object, Some(grant.camera().id.to_string()));
+    let console = access.console(Deed::ManageUsers);
+    let entry = console.entry(NOW, What::UserCreated);
+    assert_eq!((entry.who, entry.agency), (Who::Console, None));
 }

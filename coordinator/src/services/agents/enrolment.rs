@@ -92,7 +92,7 @@ impl Agents {
             created_by: grant.user_id(),
             expires_at: now + new.valid_for,
         };
-        let entry = Entry::new(now, grant.who(), What::InviteCreated).on(row.id);
+        let entry = grant.entry(now, What::InviteCreated).on(row.id);
         let entry = entry.with(json!({ "site": &row.site_name, "agent": &row.agent_name }));
         let invite = self.store.create_invite(row, entry).await?;
         Ok(Invited {

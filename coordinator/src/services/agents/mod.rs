@@ -17,7 +17,7 @@ use super::access::{AccessError, AdminGrant};
 use super::{EdgeSource, Parts};
 use crate::domain::access::Deed;
 use crate::domain::agent::{Agent, PublicKey};
-use crate::domain::audit::{Entry, What};
+use crate::domain::audit::What;
 use crate::stores::{Store, StoreError};
 
 #[derive(Debug)]
@@ -157,7 +157,7 @@ impl Agents {
     pub async fn revoke(&self, grant: &AdminGrant, id: AgentId) -> Result<(), AgentError> {
         grant.for_deed(Deed::ManageAgents)?;
         let now = self.clock.wall();
-        let entry = Entry::new(now, grant.who(), What::AgentRevoked).on(id);
+        let entry = grant.entry(now, What::AgentRevoked).on(id);
         if !self.store.revoke(id, now, entry).await? {
             return Err(AgentError::Unknown { id });
         }

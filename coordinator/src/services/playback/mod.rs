@@ -22,7 +22,7 @@ use super::edge_source::EdgeError;
 use super::users::random_bytes;
 use super::{Access, EdgeSource, Figures, Parts, ServicesConfig};
 use crate::domain::access::Deed;
-use crate::domain::audit::{Entry, What};
+use crate::domain::audit::What;
 use crate::domain::playback::{LINK_VALIDITY, MAX_RANGE, Playback, Show, SigningKey};
 use crate::domain::playlist::grouping::Snapshot;
 use crate::domain::playlist::{Sign, vod};
@@ -153,9 +153,7 @@ impl Playbacks {
             }),
             Show::Live => json!({ "stream": stream, "live": true }),
         };
-        let entry = Entry::new(now, grant.actor().who(), What::PlaybackPrepared)
-            .on(camera.id)
-            .with(details);
+        let entry = grant.entry(now, What::PlaybackPrepared).with(details);
         self.store.create_playback(playback.clone(), entry).await?;
         Ok(view(playback, None))
     }

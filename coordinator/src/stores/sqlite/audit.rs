@@ -46,7 +46,7 @@ pub(super) fn write_audit(sql: &Connection, entry: &Entry) -> Result<(), SqlErro
         entry.what.name(),
         entry.object,
         details,
-        entry.address.map(|address| address.to_string()),
+        entry.origin.address().map(|address| address.to_string()),
     ])?;
     Ok(())
 }
