@@ -89,6 +89,7 @@ impl Coordinator {
             agent_address: config.agents.advertised(agent_address),
             ui_dir: config.http.ui_dir.clone(),
             metrics_from: config.http.metrics_from.clone(),
+            trusted_proxies: config.http.trusted_proxies.clone(),
             secure: config.http.secure_cookies || http.tls.is_some(),
             request_timeout: seconds(config.http.request_timeout_seconds.get()),
             stopping: CancellationToken::new(),

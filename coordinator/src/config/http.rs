@@ -1,11 +1,11 @@
 //! `[http]`: the API and the pages.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Bounded;
+use super::{Bounded, Networks};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -18,7 +18,9 @@ pub struct Http {
     /// The built pages; nothing but the API is served while it does not exist.
     pub ui_dir: PathBuf,
     /// Who may read `/metrics`.
-    pub metrics_from: Vec<IpAddr>,
+    pub metrics_from: Networks,
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Networks,
     /// Connections at once; more wait.
     pub max_connections: Bounded<1, 100_000>,
     /// How long a request may take until its answer begins.
@@ -32,7 +34,10 @@ impl Default for Http {
             tls: HttpTls::default(),
             secure_cookies: false,
             ui_dir: "/usr/share/cctv-coordinator/ui".into(),
-            metrics_from: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            metrics_from: [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+                .into_iter()
+                .collect(),
+            trusted_proxies: Networks::default(),
             max_connections: Bounded::new(4096),
             request_timeout_seconds: Bounded::new(60),
         }

@@ -8,6 +8,7 @@ mod agents;
 mod bounded;
 mod http;
 mod log;
+mod network;
 mod storage;
 
 use std::io;
@@ -19,6 +20,7 @@ pub use self::agents::{Address, Agents, TunnelListen};
 pub use self::bounded::Bounded;
 pub use self::http::{Http, HttpTls};
 pub use self::log::{Filter, Format, Log};
+pub use self::network::{Network, Networks};
 pub use self::storage::Storage;
 
 /// Where the file is unless the command line says otherwise.
@@ -115,6 +117,11 @@ mod tests {
             ("[log]\nformat = \"xml\"", 2, &["xml", "text", "json"]),
             ("[log]\nfilter = \"loud\"", 2, &["loud", "info"]),
             ("[http]\ntls.key = \"/k\"", 2, &["certificate", "neither"]),
+            (
+                "[http]\nmetrics_from = [\"10.0.0.0/40\"]",
+                2,
+                &["10.0.0.0/40", "10.20.0.0/16"],
+            ),
             ("[htpp]\n", 1, &["htpp", "http"]),
         ] {
             let directory = tempfile::tempdir().unwrap();

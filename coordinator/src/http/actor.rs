@@ -10,9 +10,9 @@ use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 
 use super::Api;
+use super::client::Client;
 use super::error::{Code, Error};
 use super::middleware::request_id;
-use super::serve::Peer;
 use crate::domain::audit::Origin;
 use crate::services::access::{Actor, SessionToken};
 
@@ -50,7 +50,7 @@ impl<S: Sync> FromRequestParts<S> for Origin {
 }
 
 fn origin_of(parts: &Parts) -> Origin {
-    let address = parts.extensions.get::<Peer>().map(|Peer(peer)| peer.ip());
+    let address = parts.extensions.get::<Client>().map(|it| it.address);
     let user_agent = parts.headers.get(USER_AGENT);
     let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()));
     Origin::new(

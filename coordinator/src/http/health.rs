@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::State;
-use axum::http::header::{CONTENT_TYPE, FORWARDED};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 
 use super::Api;
+use super::client::Client;
 use super::error::{Code, Error, OnOne};
-use super::serve::Peer;
 
 /// Whether the process answers
 #[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "operation", security(()),
@@ -41,8 +40,8 @@ pub async fn readyz(State(api): State<Arc<Api>>) -> (StatusCode, String) {
 
 /// Metrics
 ///
-/// OpenMetrics text. Answered only to the addresses that `http.metrics_from` names, and never
-/// through a proxy.
+/// OpenMetrics text. Answered only to the networks that `http.metrics_from` names, and never through
+/// a proxy that `http.trusted_proxies` does not name.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "operation", security(()),
     responses(
         (status = 200, description = "The metrics.", content_type = "application/openmetrics-text", body = String),
@@ -50,12 +49,10 @@ pub async fn readyz(State(api): State<Arc<Api>>) -> (StatusCode, String) {
     ))]
 pub async fn metrics(
     State(api): State<Arc<Api>>,
-    Extension(Peer(peer)): Extension<Peer>,
-    headers: HeaderMap,
+    client: Client,
 ) -> Result<impl IntoResponse, Error> {
-    // Behind a proxy on this host everybody would look like this host.
-    let relayed = headers.contains_key(FORWARDED) || headers.contains_key("x-forwarded-for");
-    if relayed || !api.metrics_from.contains(&peer.ip().to_canonical()) {
+    // Behind an unknown proxy on this host everybody would look like this host.
+    if client.relayed || !api.metrics_from.contains(client.address) {
         return Err(Code::NotFound.into());
     }
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -13,6 +13,7 @@
 pub mod actor;
 pub mod agents;
 pub mod cameras;
+pub mod client;
 pub mod error;
 pub mod extract;
 pub mod health;
@@ -30,7 +31,6 @@ mod translate;
 pub mod ui;
 pub mod vocabulary;
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +49,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::ca::Authority;
-use crate::config::Address;
+use crate::config::{Address, Networks};
 use crate::metrics::{Meters, Metrics};
 use crate::services::Services;
 
@@ -66,8 +66,10 @@ pub struct Api {
     /// What enrolment codes tell agents to dial.
     pub agent_address: Address,
     pub ui_dir: PathBuf,
-    pub metrics_from: Vec<IpAddr>,
-    /// Whether browsers reach us over TLS.
+    pub metrics_from: Networks,
+    /// Whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Networks,
+    /// Whether all browsers reach us over TLS; [`client::Client`] says it of one.
     pub secure: bool,
     pub request_timeout: Duration,
     /// Cancelled when the program is about to end.
@@ -122,7 +124,8 @@ pub fn router(api: Arc<Api>) -> Router {
                 .quality(CompressionLevel::Fastest)
                 .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("video/"))),
         )
-        .layer(from_fn_with_state(api.secure, middleware::headers::layer))
+        .layer(from_fn(middleware::headers::layer))
+        .layer(from_fn_with_state(api.clone(), client::layer))
         .layer(from_fn(middleware::request_id::layer))
         .with_state(api)
 }

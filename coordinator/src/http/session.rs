@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::actor::{no_session_cookie, session_cookie};
+use super::client::Client;
 use super::error::{Changing, Error, Rejected, SignedIn as SignedInAnswers, WithBody};
 use super::extract::Json;
 use crate::domain::audit::Origin;
@@ -70,13 +71,14 @@ impl From<&Actor> for Me {
 pub async fn sign_in(
     State(api): State<Arc<Api>>,
     origin: Origin,
+    client: Client,
     jar: CookieJar,
     Json(body): Json<SignIn>,
 ) -> Result<(CookieJar, Json<Me>), Error> {
     let access = &api.services.access;
     let SignedIn { token, actor } = access.sign_in(&body.login, body.password, origin).await?;
     Ok((
-        jar.add(session_cookie(&token, api.secure)),
+        jar.add(session_cookie(&token, client.secure)),
         Json((&actor).into()),
     ))
 }
@@ -96,11 +98,12 @@ pub async fn get_session(actor: Actor) -> Json<Me> {
 pub async fn sign_out(
     actor: Actor,
     State(api): State<Arc<Api>>,
+    client: Client,
     jar: CookieJar,
 ) -> Result<(CookieJar, StatusCode), Error> {
     api.services.access.sign_out(&actor).await?;
     Ok((
-        jar.add(no_session_cookie(api.secure)),
+        jar.add(no_session_cookie(client.secure)),
         StatusCode::NO_CONTENT,
     ))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
+use serde_json::json;
 use shared::clock::SystemClock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -70,9 +71,43 @@ async fn health_and_metrics_answer_and_metrics_only_to_those_who_may() {
 
     let elsewhere: IpAddr = "192.0.2.1".parse().unwrap();
     let strict = World::start_with(Arc::new(SystemClock::new()), |config| {
-        config.http.metrics_from = vec![elsewhere];
+        config.http.metrics_from = [elsewhere].into_iter().collect();
     });
     assert_eq!(strict.await.nobody().get("/metrics").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_says_who_asks_and_how() {
+    let world = World::start_with(Arc::new(SystemClock::new()), |config| {
+        config.http.trusted_proxies = [IpAddr::from([127, 0, 0, 1])].into_iter().collect();
+        config.http.metrics_from = ["203.0.113.9".parse().unwrap()].into_iter().collect();
+    })
+    .await;
+    let browser = world.nobody();
+    let metrics = async |forwarded: &str| {
+        let headers = [("x-forwarded-for", forwarded)];
+        let answer = browser.send(Method::GET, "/metrics", None, &headers).await;
+        answer.status.as_u16()
+    };
+    assert_eq!(metrics("203.0.113.9").await, 200);
+    assert_eq!(metrics("203.0.113.9, 203.0.113.10").await, 404);
+    assert_eq!(browser.get("/metrics").await.status, 404);
+
+    for (protocol, secure) in [("https", true), ("http", false)] {
+        let body = json!({ "login": "admin", "password": world.password.expose_secret() });
+        // The scheme of a page's origin is that of the proxy.
+        let origin = format!("{protocol}://{}", world.http);
+        let headers = [("x-forwarded-proto", protocol), ("origin", &origin)];
+        let path = "/api/v1/session";
+        let answer = browser
+            .send(Method::POST, path, Some(&body), &headers)
+            .await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        let cookie = answer.header("set-cookie");
+        assert_eq!(cookie.contains("; Secure"), secure, "{cookie}");
+        let strict = answer.header("strict-transport-security");
+        assert_eq!(!strict.is_empty(), secure);
+    }
 }
 
 #[tokio::test]

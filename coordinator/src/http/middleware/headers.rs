@@ -1,6 +1,6 @@
 //! Headers that tell browsers what our pages may do and what others may do with them.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -9,6 +9,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use crate::http::client::Client;
+
 /// `blob:` is what the player makes of fragments and of its worker; everything else comes from us.
 const POLICY: &str = "default-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; \
     img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; \
@@ -16,9 +18,9 @@ const POLICY: &str = "default-src 'self'; media-src 'self' blob:; worker-src 'se
 
 const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
 
-pub async fn layer(State(secure): State<bool>, request: Request, next: Next) -> Response {
+pub async fn layer(client: Client, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    add(response.headers_mut(), secure);
+    add(response.headers_mut(), client.secure);
     response
 }
 

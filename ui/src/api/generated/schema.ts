@@ -349,8 +349,8 @@ export interface paths {
     }
     /**
      * Metrics
-     * @description OpenMetrics text. Answered only to the addresses that `http.metrics_from` names, and never
-     *     through a proxy.
+     * @description OpenMetrics text. Answered only to the networks that `http.metrics_from` names, and never through
+     *     a proxy that `http.trusted_proxies` does not name.
      */
     get: operations['metrics']
     put?: never
