@@ -90,6 +90,7 @@ impl Coordinator {
             ui_dir: config.http.ui_dir.clone(),
             metrics_from: config.http.metrics_from.clone(),
             trusted_proxies: config.http.trusted_proxies.clone(),
+            allowed_origins: config.http.allowed_origins.clone().into(),
             secure: config.http.secure_cookies || http.tls.is_some(),
             request_timeout: seconds(config.http.request_timeout_seconds.get()),
             stopping: CancellationToken::new(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bounded, Networks};
+use super::{Bounded, Networks, WebOrigin};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -21,6 +21,8 @@ pub struct Http {
     pub metrics_from: Networks,
     /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Networks,
+    /// Other origins whose pages may use the API with its user's session.
+    pub allowed_origins: Vec<WebOrigin>,
     /// Connections at once; more wait.
     pub max_connections: Bounded<1, 100_000>,
     /// How long a request may take until its answer begins.
@@ -38,6 +40,7 @@ impl Default for Http {
                 .into_iter()
                 .collect(),
             trusted_proxies: Networks::default(),
+            allowed_origins: Vec::new(),
             max_connections: Bounded::new(4096),
             request_timeout_seconds: Bounded::new(60),
         }

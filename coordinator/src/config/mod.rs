@@ -10,6 +10,7 @@ mod http;
 mod log;
 mod network;
 mod storage;
+mod web_origin;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub use self::http::{Http, HttpTls};
 pub use self::log::{Filter, Format, Log};
 pub use self::network::{Network, Networks};
 pub use self::storage::Storage;
+pub use self::web_origin::WebOrigin;
 
 /// Where the file is unless the command line says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/cctv/coordinator.toml";
@@ -121,6 +123,11 @@ mod tests {
                 "[http]\nmetrics_from = [\"10.0.0.0/40\"]",
                 2,
                 &["10.0.0.0/40", "10.20.0.0/16"],
+            ),
+            (
+                "[http]\nallowed_origins = [\"*\"]",
+                2,
+                &["`*`", "https://wall.example"],
             ),
             ("[htpp]\n", 1, &["htpp", "http"]),
         ] {

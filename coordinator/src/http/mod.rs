@@ -40,6 +40,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use shared::clock::Clock;
 use tokio_util::sync::CancellationToken;
+use tower::util::option_layer;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -49,7 +50,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::ca::Authority;
-use crate::config::{Address, Networks};
+use crate::config::{Address, Networks, WebOrigin};
 use crate::metrics::{Meters, Metrics};
 use crate::services::Services;
 
@@ -69,6 +70,8 @@ pub struct Api {
     pub metrics_from: Networks,
     /// Whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Networks,
+    /// Whose pages may use the API besides our own.
+    pub allowed_origins: Arc<[WebOrigin]>,
     /// Whether all browsers reach us over TLS; [`client::Client`] says it of one.
     pub secure: bool,
     pub request_timeout: Duration,
@@ -111,12 +114,16 @@ pub fn router(api: Arc<Api>) -> Router {
         .method_not_allowed_fallback(ui::method_not_allowed)
         .fallback(ui::serve)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn(middleware::cross_site::layer))
+        .layer(from_fn_with_state(
+            api.allowed_origins.clone(),
+            middleware::cross_site::layer,
+        ))
         .layer(from_fn_with_state(
             api.request_timeout,
             middleware::time_out,
         ))
         .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(option_layer(middleware::cors::layer(&api.allowed_origins)))
         .layer(from_fn_with_state(api.clone(), middleware::observe::layer))
         .layer(
             // A day's playlist of 4 MB shrinks to 5 % so, and to 4 % in nine times as long.

@@ -4,6 +4,7 @@
 mod access;
 mod agents;
 mod cli;
+mod cors;
 mod enrolment;
 mod foreign;
 mod hostile;

@@ -38,12 +38,38 @@ async fn pages_are_served_with_the_index_for_what_they_make_up_themselves() {
 async fn every_answer_tells_browsers_what_they_may_do() {
     let world = World::start().await;
     let browser = world.nobody();
-    for path in ["/", "/api/v1/session", "/healthz", "/api/v1/nothing"] {
+    for path in [
+        "/",
+        "/cameras/7",
+        "/assets/main-4f3a.js",
+        "/assets/none.js",
+        "/api/v1/session",
+        "/healthz",
+        "/api/v1/nothing",
+    ] {
         let answer = browser.get(path).await;
         let policy = answer.header("content-security-policy");
-        assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"));
-        assert!(!policy.contains("unsafe"), "{policy}");
+        for part in [
+            "default-src 'self'",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        ] {
+            assert!(policy.split("; ").any(|it| it == part), "{part}: {policy}");
+        }
+        // Nothing from elsewhere, nothing inline.
+        assert!(!policy.contains("unsafe") && !policy.contains("http") && !policy.contains('*'));
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("x-frame-options"), "DENY");
+        assert_eq!(answer.header("referrer-policy"), "same-origin");
+        assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin");
+        assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin");
+        let permissions = answer.header("permissions-policy");
+        assert!(permissions.contains("camera=()") && permissions.contains("microphone=()"));
+        // Not over plain HTTP, where browsers ignore it and a proxy may not.
+        assert_eq!(answer.header("strict-transport-security"), "");
+        assert_eq!(answer.header("server"), "");
         assert!(!answer.header("x-request-id").is_empty());
         assert!(answer.header("access-control-allow-origin").is_empty());
     }

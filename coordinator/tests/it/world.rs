@@ -229,7 +229,7 @@ impl Browser {
         self.send(Method::POST, path, Some(body), &[]).await
     }
 
-    /// As one of our pages sends it, unless `headers` name another origin.
+    /// As one of our pages sends it, unless `headers` name another origin, or an empty one for none.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -241,7 +241,7 @@ impl Browser {
         if !headers.iter().any(|(name, _)| *name == "origin") {
             request = request.header("origin", &self.base);
         }
-        for (name, value) in headers {
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
             request = request.header(*name, *value);
         }
         if let Some(body) = body {

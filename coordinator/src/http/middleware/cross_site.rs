@@ -1,22 +1,36 @@
 //! Refuses requests that change something and come from another site's page.
 //!
 //! The session cookie is `SameSite=Strict`, so such a request should carry no session anyway; this
-//! is the second lock. A page of ours is known by `Origin` naming the host it talks to, a program by
-//! `X-Requested-With`, which no foreign page can send without asking first, and nobody is ever
-//! allowed to by CORS.
+//! is the second lock. A page says where it is from in `Origin`: our own host, or one of
+//! `http.allowed_origins`. A program that says nothing shows with `X-Requested-With` or
+//! `Authorization` that it is none: no page can send these to us without asking first, and
+//! [`super::cors`] allows that to the same origins only.
 
-use axum::extract::Request;
-use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, HeaderName, Method, Uri};
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::cors;
+use crate::config::WebOrigin;
+use crate::http::client::Client;
 use crate::http::error::{Code, Error};
 
-const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+pub(super) const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
-pub async fn layer(request: Request, next: Next) -> Response {
-    if changes(request.method()) && !is_ours(request.headers(), request.uri()) {
+pub async fn layer(
+    State(allowed): State<Arc<[WebOrigin]>>,
+    client: Client,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (method, headers) = (request.method(), request.headers());
+    let welcome = !changes(method)
+        || is_welcome(headers, request.uri(), client.secure, &allowed).unwrap_or(false);
+    if !welcome {
         return Error::new(Code::CrossSite).into_response();
     }
     next.run(request).await
@@ -26,38 +40,58 @@ fn changes(method: &Method) -> bool {
     ![Method::GET, Method::HEAD, Method::OPTIONS].contains(method)
 }
 
-fn is_ours(headers: &HeaderMap, uri: &Uri) -> bool {
-    headers.contains_key(REQUESTED_WITH) || same_host(headers, uri).unwrap_or(false)
+/// `None` and `false` are no; `None` is what does not even read.
+fn is_welcome(headers: &HeaderMap, uri: &Uri, secure: bool, allowed: &[WebOrigin]) -> Option<bool> {
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let Some(origin) = origins.next() else {
+        let program = headers.contains_key(REQUESTED_WITH) || headers.contains_key(AUTHORIZATION);
+        return Some(program);
+    };
+    if origins.next().is_some() {
+        return None;
+    }
+    let welcome = cors::is_listed(origin, allowed) || is_ours(origin, headers, uri, secure)?;
+    Some(welcome)
 }
 
-fn same_host(headers: &HeaderMap, uri: &Uri) -> Option<bool> {
-    let origin: Uri = headers.get(ORIGIN)?.to_str().ok()?.parse().ok()?;
+/// The origin that the request itself goes to. Where that speaks TLS, a page that came without it
+/// may have been changed on the way.
+fn is_ours(origin: &HeaderValue, headers: &HeaderMap, uri: &Uri, secure: bool) -> Option<bool> {
+    let origin: Uri = origin.to_str().ok()?.parse().ok()?;
     let host = match headers.get(HOST) {
         Some(host) => host.to_str().ok()?,
         None => uri.authority()?.as_str(),
     };
-    Some(origin.authority()?.as_str().eq_ignore_ascii_case(host))
+    let same_host = origin.authority()?.as_str().eq_ignore_ascii_case(host);
+    Some(same_host && (!secure || origin.scheme_str() == Some("https")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn ours(headers: &[(&'static str, &'static str)]) -> bool {
-        let headers = headers
+    fn welcome(headers: &[(&'static str, &'static str)], secure: bool) -> bool {
+        let headers: HeaderMap = headers
             .iter()
-            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-            .collect();
-        is_ours(&headers, &Uri::from_static("/"))
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
+            .fold(HeaderMap::new(), |mut map, (name, value)| {
+                map.append(name, value);
+                map
+            });
+        let allowed = ["https://wall.example".parse().unwrap()];
+        is_welcome(&headers, &Uri::from_static("/"), secure, &allowed).unwrap_or(false)
     }
 
     #[test]
     fn our_pages_and_programs_pass_and_other_sites_do_not() {
-        assert!(ours(&[
-            ("origin", "http://centre:8080"),
-            ("host", "centre:8080")
-        ]));
-        assert!(ours(&[("x-requested-with", "cctv")]));
+        for ours in [
+            &[("origin", "http://centre:8080"), ("host", "centre:8080")][..],
+            &[("origin", "https://wall.example"), ("host", "centre:8080")],
+            &[("x-requested-with", "cctv")],
+            &[("authorization", "Bearer x")],
+        ] {
+            assert!(welcome(ours, false), "{ours:?}");
+        }
         for foreign in [
             &[][..],
             &[("host", "centre:8080")],
@@ -65,13 +99,41 @@ mod tests {
             &[("origin", "http://evil.example"), ("host", "centre:8080")],
             &[("origin", "http://centre:8081"), ("host", "centre:8080")],
             &[("origin", "null"), ("host", "centre:8080")],
+            &[("origin", "null"), ("x-requested-with", "cctv")],
             &[
                 ("origin", "http://centre:8080.evil.example"),
                 ("host", "centre:8080"),
             ],
+            // What a page cannot send without asking does not help one that was refused.
+            &[
+                ("origin", "https://evil.example"),
+                ("host", "centre:8080"),
+                ("x-requested-with", "cctv"),
+                ("authorization", "Bearer x"),
+            ],
+            &[
+                ("origin", "https://wall.example.evil.example"),
+                ("host", "x"),
+            ],
+            &[("origin", "https://evilwall.example"), ("host", "x")],
+            &[("origin", "http://wall.example"), ("host", "x")],
+            &[("origin", "https://wall.example:8443"), ("host", "x")],
+            &[("origin", "https://wall.example/"), ("host", "x")],
+            &[
+                ("origin", "http://centre:8080"),
+                ("origin", "http://evil.example"),
+                ("host", "centre:8080"),
+            ],
         ] {
-            assert!(!ours(foreign), "{foreign:?}");
+            assert!(!welcome(foreign, false), "{foreign:?}");
         }
+    }
+
+    #[test]
+    fn a_page_without_tls_is_not_the_one_with_it() {
+        let page = |origin| [("origin", origin), ("host", "centre")];
+        assert!(welcome(&page("https://centre"), true));
+        assert!(!welcome(&page("http://centre"), true));
     }
 
     #[test]

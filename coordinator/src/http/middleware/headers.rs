@@ -16,7 +16,9 @@ const POLICY: &str = "default-src 'self'; media-src 'self' blob:; worker-src 'se
     img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
 
-const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
+/// Pages need none of a desk's devices; full screen and picture in picture stay allowed to them.
+const PERMISSIONS: &str = "bluetooth=(), camera=(), display-capture=(), geolocation=(), hid=(), \
+    microphone=(), midi=(), payment=(), serial=(), usb=()";
 
 pub async fn layer(client: Client, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;

@@ -1,6 +1,7 @@
 //! What happens to every request, whatever it asks for. One file each; the order is in
 //! [`super::router`].
 
+pub mod cors;
 pub mod cross_site;
 pub mod headers;
 pub mod observe;
