@@ -69,6 +69,8 @@ macro_rules! ids {
 ids! {
     /// One installed agent, for as long as its enrolment lasts.
     AgentId,
+    /// One token of a machine.
+    ApiTokenId,
     /// One start of an agent's process; tells a restart from a reconnection.
     BootId,
     /// One camera as the agent knows it.
@@ -90,6 +92,8 @@ ids! {
     SessionId,
     /// One group of cameras in one place, named by its agents.
     SiteId,
+    /// Refresh tokens that follow from one sign-in.
+    TokenFamilyId,
     /// One person.
     UserId,
 }

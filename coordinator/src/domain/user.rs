@@ -9,6 +9,7 @@ use shared::time::WallTime;
 use super::access::Role;
 use super::agency::AgencyCode;
 pub use super::login::Login;
+pub use super::password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -20,11 +21,6 @@ pub struct User {
     pub agency: Option<AgencyCode>,
     pub disabled: bool,
 }
-
-/// Passwords longer than this are refused before any hashing, so that nobody can buy our CPU with
-/// megabytes.
-pub const MAX_PASSWORD_BYTES: usize = 1024;
-pub const MIN_PASSWORD_CHARS: usize = 12;
 
 /// How long a session lives without a request.
 pub const SESSION_IDLE: Duration = Duration::from_secs(12 * 3600);
