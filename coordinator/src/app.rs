@@ -7,17 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::ExposeSecret as _;
 use shared::clock::{Clock, SystemClock};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::ca::{self, Authority};
 use crate::config::{self, Config};
+use crate::http::certificate::{Certificate, Files};
 use crate::http::serve::{Patience, Server};
 use crate::http::{self, Api};
 use crate::metrics::{Meters, Metrics};
@@ -45,6 +45,8 @@ pub struct Coordinator {
     tunnel_address: Option<SocketAddr>,
     http: Server,
     http_address: SocketAddr,
+    certificate: Option<Arc<Certificate>>,
+    reload: Arc<Notify>,
     api: Arc<Api>,
     first: Option<FirstAdministrator>,
 }
@@ -73,7 +75,8 @@ impl Coordinator {
             handshake_timeout: seconds(config.agents.handshake_timeout_seconds.get()),
             heartbeat_interval: Duration::from_millis(config.agents.heartbeat_ms.get()),
         });
-        let http = bind_http(&config.http).await?;
+        let certificate = load_certificate(&config.http)?;
+        let http = bind_http(&config.http, certificate.clone()).await?;
         let http_address = http.listener.local_addr()?;
         // After everything that can fail, so that the password is not made and then not shown.
         let first = services.users.bootstrap().await?;
@@ -105,6 +108,8 @@ impl Coordinator {
             tunnel_address,
             http,
             http_address,
+            certificate,
+            reload: Arc::default(),
             api,
             first,
         })
@@ -121,6 +126,10 @@ impl Coordinator {
         let services = self.services.clone();
         let housekeeping = stop.clone();
         parts.spawn(async move { services.run(housekeeping).await });
+        if let Some(certificate) = self.certificate {
+            let (meters, clock) = (self.api.meters.clone(), self.clock.clone());
+            parts.spawn(certificate.watch(self.reload, meters, clock, stop.clone()));
+        }
         parts.spawn(renew(self.authority, self.clock, stop.clone()));
         parts.spawn(self.agents.run(self.agents_context, stop.clone()));
         parts.spawn(self.http.run(http::router(self.api), stop.clone()));
@@ -160,6 +169,11 @@ impl Coordinator {
     /// Whether browsers talk TLS to us directly.
     pub const fn has_tls(&self) -> bool {
         self.http.tls.is_some()
+    }
+
+    /// Notified by whoever wants the certificate for browsers read again now.
+    pub const fn reload(&self) -> &Arc<Notify> {
+        &self.reload
     }
 
     /// Set when this is the first start.
@@ -243,7 +257,19 @@ fn keep_password(data_dir: &Path, first: &FirstAdministrator) -> anyhow::Result<
     ca::write_secret(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
-async fn bind_http(config: &config::Http) -> anyhow::Result<Server> {
+fn load_certificate(config: &config::Http) -> anyhow::Result<Option<Arc<Certificate>>> {
+    let load = |(certificate, key): &(PathBuf, PathBuf)| {
+        let (certificate, key) = (certificate.clone(), key.clone());
+        Certificate::load(Files { certificate, key })
+    };
+    let loaded = config.tls.files().map(load).transpose();
+    loaded.context("loading the certificate for browsers, `[http.tls]` in the settings")
+}
+
+async fn bind_http(
+    config: &config::Http,
+    certificate: Option<Arc<Certificate>>,
+) -> anyhow::Result<Server> {
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         format!(
             "cannot listen for browsers on TCP {}; is another program using it?",
@@ -252,27 +278,18 @@ async fn bind_http(config: &config::Http) -> anyhow::Result<Server> {
     })?;
     Ok(Server {
         listener,
-        tls: config.tls.files().map(browser_tls).transpose()?,
+        tls: certificate.map(browser_tls).transpose()?,
         max_connections: config.max_connections.as_usize(),
         patience: Patience::default(),
     })
 }
 
-fn browser_tls((certificate, key): &(PathBuf, PathBuf)) -> anyhow::Result<TlsAcceptor> {
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| format!("reading the certificate in {}", certificate.display()))?;
-    let secret = PrivateKeyDer::from_pem_file(key)
-        .with_context(|| format!("reading the key in {}", key.display()))?;
+fn browser_tls(certificate: Arc<Certificate>) -> anyhow::Result<TlsAcceptor> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(chain, secret)
-        .with_context(|| {
-            let (certificate, key) = (certificate.display(), key.display());
-            format!("the certificate in {certificate} and the key in {key} do not belong together")
-        })?;
+        .with_cert_resolver(certificate);
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(tls)))
 }

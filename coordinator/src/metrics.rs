@@ -16,6 +16,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use shared::time::WallTime;
 
 use crate::services::Figures;
 
@@ -25,6 +26,9 @@ const REQUEST_SECONDS: [f64; 11] = [
 ];
 /// Of the histogram of edge pulls until their first byte.
 const PULL_SECONDS: [f64; 9] = [0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 10.0];
+
+/// Of a metric that is only there once it has a value.
+type Unlabelled = [(&'static str, &'static str); 0];
 
 /// Where the edges count. Clones count together.
 #[derive(Clone, Debug)]
@@ -36,6 +40,8 @@ pub struct Meters {
     pulls: Histogram,
     pulls_failed: Counter,
     received: Counter,
+    certificate_expiry: Family<Unlabelled, Gauge>,
+    certificate_reload_failed: Family<Unlabelled, Gauge>,
 }
 
 /// The page itself.
@@ -96,6 +102,8 @@ impl Default for Meters {
             pulls: Histogram::new(PULL_SECONDS),
             pulls_failed: Counter::default(),
             received: Counter::default(),
+            certificate_expiry: Family::default(),
+            certificate_reload_failed: Family::default(),
         }
     }
 }
@@ -132,6 +140,18 @@ impl Meters {
     /// So many bytes of an upload came, whatever becomes of them.
     pub fn received(&self, bytes: usize) {
         self.received.inc_by(bytes as u64);
+    }
+
+    /// Browsers are shown a certificate that is good until then.
+    pub fn certificate_expires(&self, at: WallTime) {
+        let seconds = at.as_millis().div_euclid(1000);
+        self.certificate_expiry.get_or_create(&[]).set(seconds);
+    }
+
+    /// Whether the files of that certificate could not be used when they were last looked at.
+    pub fn certificate_reload_failed(&self, failed: bool) {
+        let gauge = self.certificate_reload_failed.get_or_create(&[]);
+        gauge.set(failed.into());
     }
 
     /// A pull from an agent brought its first byte after this time, or failed.
@@ -185,6 +205,17 @@ impl Metrics {
             "upload_received_bytes",
             "Bytes of uploads that came, verified or not",
             meters.received.clone(),
+        );
+        registry.register_with_unit(
+            "http_certificate_expiry_timestamp",
+            "End of the validity of the certificate that browsers see, since 1970",
+            Unit::Seconds,
+            meters.certificate_expiry.clone(),
+        );
+        registry.register(
+            "http_certificate_reload_failed",
+            "1 while new files of that certificate cannot be used and the old ones are",
+            meters.certificate_reload_failed.clone(),
         );
         registry.register_collector(Box::new(Page(figures)));
         Self(registry)

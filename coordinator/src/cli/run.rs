@@ -1,4 +1,4 @@
-//! `run`: the coordinator, until SIGTERM or SIGINT.
+//! `run`: the coordinator, until SIGTERM or SIGINT. SIGHUP reads the certificate for browsers again.
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    // From the beginning, because a SIGHUP that nobody listens to would end the program.
+    let mut hang_up = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
     let on_signal = stop.clone();
     tokio::spawn(async move {
         tokio::select! {
@@ -33,6 +35,12 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     });
     let coordinator = Coordinator::load(config, Arc::new(SystemClock::new())).await?;
     print(&greeting(&coordinator))?;
+    let reload = coordinator.reload().clone();
+    tokio::spawn(async move {
+        while hang_up.recv().await.is_some() {
+            reload.notify_one();
+        }
+    });
     coordinator.run(stop).await
 }
 

@@ -13,6 +13,7 @@
 pub mod actor;
 pub mod agents;
 pub mod cameras;
+pub mod certificate;
 pub mod client;
 pub mod error;
 pub mod extract;

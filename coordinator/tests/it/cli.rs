@@ -201,6 +201,18 @@ async fn a_forgotten_password_is_set_anew_and_the_first_one_is_shown_once() {
     running.terminate().await;
 }
 
+#[tokio::test]
+async fn a_signal_reads_the_certificate_again_and_ends_nothing() {
+    let installed = Installed::new();
+    let running = Running::start(&installed).await;
+    let pid = i32::try_from(running.process.id().unwrap()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::HUP).unwrap();
+    let base = running.word_after("pages and API: ").to_owned();
+    let answer = reqwest::get(format!("{base}/healthz")).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    running.terminate().await;
+}
+
 async fn sign_in(base: &str, password: &str) -> bool {
     let answer = reqwest::Client::new()
         .post(format!("{base}/api/v1/session"))

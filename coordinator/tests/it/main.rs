@@ -3,6 +3,7 @@
 
 mod access;
 mod agents;
+mod certificate;
 mod cli;
 mod cors;
 mod enrolment;

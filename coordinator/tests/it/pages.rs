@@ -7,7 +7,6 @@ use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use shared::clock::SystemClock;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::world::World;
 
@@ -134,51 +133,6 @@ async fn a_trusted_proxy_says_who_asks_and_how() {
         let strict = answer.header("strict-transport-security");
         assert_eq!(!strict.is_empty(), secure);
     }
-}
-
-#[tokio::test]
-async fn browsers_can_be_served_over_tls_with_a_certificate_of_ones_own() {
-    let own = rcgen::generate_simple_self_signed(["centre.example".to_owned()]).unwrap();
-    let files = tempfile::tempdir().unwrap();
-    let (certificate, key) = (files.path().join("a.pem"), files.path().join("a.key"));
-    std::fs::write(&certificate, own.cert.pem()).unwrap();
-    std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
-    let world = World::start_with(Arc::new(SystemClock::new()), |config| {
-        config.http.tls =
-            toml::from_str(&format!("certificate = {certificate:?}\nkey = {key:?}")).unwrap();
-    })
-    .await;
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(own.cert.der().clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let tcp = tokio::net::TcpStream::connect(world.http).await.unwrap();
-    let name = "centre.example".try_into().unwrap();
-    let tls = tokio_rustls::TlsConnector::from(Arc::new(config));
-    let mut stream = tls.connect(name, tcp).await.unwrap();
-    let body = format!(
-        "{{\"login\":\"admin\",\"password\":\"{}\"}}",
-        world.password.expose_secret()
-    );
-    let request = format!(
-        "POST /api/v1/session HTTP/1.1\r\nhost: centre.example\r\norigin: https://centre.example\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    // The server may close without TLS's own goodbye.
-    let _ = stream.read_to_end(&mut answer).await;
-    let answer = String::from_utf8(answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert!(answer.contains("; Secure"), "{answer}");
-    assert!(answer.contains("strict-transport-security"), "{answer}");
-    // Without TLS nothing is to be had.
-    assert_ne!(world.raw(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.0, 200);
 }
 
 #[tokio::test]
