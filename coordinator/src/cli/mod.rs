@@ -2,6 +2,7 @@
 //! the commands that change something use the same services as the API, with the console's grants.
 
 mod agent;
+mod audit;
 mod check_config;
 mod run;
 mod user;
@@ -32,6 +33,9 @@ enum Command {
     /// Invite, list and revoke agents
     #[command(subcommand)]
     Agent(agent::Command),
+    /// Check the audit
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Look after people's accounts
     #[command(subcommand)]
     User(user::Command),
@@ -51,6 +55,7 @@ impl Cli {
         match self.command {
             Command::Run => run::run(config()?),
             Command::Agent(command) => agent::run(&config()?, command),
+            Command::Audit(command) => audit::run(&config()?, command),
             Command::User(command) => user::run(&config()?, command),
             Command::CheckConfig => check_config::run(&config()?),
             Command::Openapi => print(&crate::http::openapi::document()),

@@ -1,6 +1,7 @@
 //! Who did what, when, from where: one entry for every change made by a person or on an agent's
 //! behalf, written in the same transaction as the change.
 
+pub mod chain;
 mod origin;
 
 pub use origin::Origin;
@@ -48,6 +49,8 @@ macro_rules! whats {
 whats! {
     AgentEnrolled = "agent_enrolled",
     AgentRevoked = "agent_revoked",
+    /// Entries from before there was a chain were put into it.
+    AuditChained = "audit_chained",
     CameraChanged = "camera_changed",
     CameraProbed = "camera_probed",
     CameraRestarted = "camera_restarted",

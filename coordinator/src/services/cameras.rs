@@ -238,7 +238,7 @@ impl Cameras {
         let camera = grant.camera();
         let now = self.clock.wall();
         let entry = grant.entry(now, what);
-        self.store.audit(entry).await?;
+        self.store.audit(vec![entry]).await?;
         let command = Command {
             id: CommandId::new(now),
             action,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use shared::clock::Clock;
 
 use super::users::Passwords;
-use super::{Access, Agents, EdgeSource, OpenError, Parts, Users, in_store};
+use super::{Access, Agents, Audit, EdgeSource, OpenError, Parts, Users, in_store};
 use crate::stores::sqlite;
 
 /// The services that need the catalogue and nothing else.
@@ -18,6 +18,7 @@ use crate::stores::sqlite;
 pub struct ConsoleServices {
     pub access: Access,
     pub agents: Agents,
+    pub audit: Audit,
     pub users: Users,
 }
 
@@ -42,6 +43,7 @@ impl ConsoleServices {
         Ok(Self {
             access: Access::new(&parts, Arc::clone(&passwords)),
             agents: Agents::new(&parts),
+            audit: Audit::new(&parts),
             users: Users::new(&parts, passwords),
         })
     }

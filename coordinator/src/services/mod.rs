@@ -10,6 +10,7 @@
 
 pub mod access;
 pub mod agents;
+pub mod audit;
 pub mod cameras;
 mod console;
 pub mod edge_source;
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use access::Access;
 pub use agents::Agents;
+pub use audit::Audit;
 pub use cameras::Cameras;
 pub use console::ConsoleServices;
 pub use edge_source::EdgeSource;
@@ -82,6 +84,7 @@ impl ServicesConfig {
 pub struct Services {
     pub access: Access,
     pub agents: Agents,
+    pub audit: Audit,
     pub cameras: Cameras,
     pub ingest: Ingest,
     pub playback: Playbacks,
@@ -166,6 +169,7 @@ impl Services {
         storage.settle().await?;
         Ok(Self {
             agents: Agents::new(&parts),
+            audit: Audit::new(&parts),
             cameras: Cameras::new(&parts),
             ingest: Ingest::new(&parts, Arc::clone(&objects), config, instance.owner()),
             playback: Playbacks::new(&parts, objects, config, access.clone())

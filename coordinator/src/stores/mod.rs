@@ -28,6 +28,7 @@ use shared::wire::segment::{Growth, Watermark};
 use crate::domain::agency::{Agency, AgencyCode};
 use crate::domain::agent::{Agent, AgentStatus, Greeting, Invite, PublicKey};
 use crate::domain::audit::Entry;
+use crate::domain::audit::chain::{Head, Record};
 use crate::domain::camera::{Camera, CameraChange};
 use crate::domain::playback::Playback;
 use crate::domain::segment::{CentreCopy, EdgeCopy, Footage, Segment};
@@ -175,13 +176,16 @@ pub enum CameraChanged {
     NoAgency(AgencyCode),
 }
 
-/// Who did what. Entries of changes are written by the methods that make the change.
+/// Who did what. Entries of changes are written by the methods that make the change; each is chained
+/// to the one before, also those that share a transaction.
 #[async_trait]
 pub trait Audit {
-    /// Writes an entry that goes with no other change.
-    async fn audit(&self, entry: Entry) -> Result<()>;
-    /// How many entries there are.
-    async fn audit_length(&self) -> Result<u64>;
+    /// Writes entries that go with no other change.
+    async fn audit(&self, entries: Vec<Entry>) -> Result<()>;
+    /// The newest entry's number and hash; `None` before the first. Numbers are contiguous.
+    async fn audit_head(&self) -> Result<Option<Head>>;
+    /// Entries as they are stored, after a number, in the order of their numbers.
+    async fn audit_records(&self, after: u64, limit: usize) -> Result<Vec<Record>>;
 }
 
 /// Segments, their fragments, the ledger, the watermarks.

@@ -21,13 +21,13 @@ use crate::peer::{Peer, Work, certificates, enrol_at};
 use crate::world::LIMIT;
 
 /// A configuration in a directory of its own.
-struct Installed {
-    directory: TempDir,
+pub(crate) struct Installed {
+    pub(crate) directory: TempDir,
     config: PathBuf,
 }
 
 impl Installed {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().join("coordinator.toml");
         let text = format!(
@@ -38,19 +38,19 @@ impl Installed {
         Self { directory, config }
     }
 
-    fn program(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn program(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cctv-coordinator"));
         command.args(arguments).arg("--config").arg(&self.config);
         command.stdin(Stdio::null()).kill_on_drop(true);
         command
     }
 
-    async fn output(&self, arguments: &[&str]) -> Output {
+    pub(crate) async fn output(&self, arguments: &[&str]) -> Output {
         let output = self.program(arguments).output();
         timeout(LIMIT, output).await.unwrap().unwrap()
     }
 
-    async fn text(&self, arguments: &[&str]) -> String {
+    pub(crate) async fn text(&self, arguments: &[&str]) -> String {
         let output = self.output(arguments).await;
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {errors}");
@@ -59,13 +59,13 @@ impl Installed {
 }
 
 /// A coordinator as a process, and what it said as it started.
-struct Running {
+pub(crate) struct Running {
     process: Child,
     greeting: String,
 }
 
 impl Running {
-    async fn start(installed: &Installed) -> Self {
+    pub(crate) async fn start(installed: &Installed) -> Self {
         let mut process = installed
             .program(&["run"])
             .stdout(Stdio::piped())
@@ -87,17 +87,17 @@ impl Running {
         Self { process, greeting }
     }
 
-    fn word_after(&self, marker: &str) -> &str {
+    pub(crate) fn word_after(&self, marker: &str) -> &str {
         let rest = self.greeting.split(marker).nth(1).unwrap();
         rest.split_whitespace().next().unwrap()
     }
 
-    async fn kill_nine(mut self) {
+    pub(crate) async fn kill_nine(mut self) {
         self.process.start_kill().unwrap();
         self.process.wait().await.unwrap();
     }
 
-    async fn terminate(self) -> String {
+    pub(crate) async fn terminate(self) -> String {
         let pid = i32::try_from(self.process.id().unwrap()).unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
         let output = timeout(LIMIT, self.process.wait_with_output())

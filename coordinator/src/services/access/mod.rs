@@ -102,7 +102,7 @@ impl Access {
             let login: String = login.chars().take(Login::MAX_LENGTH).collect();
             let refused = Entry::new(now, Who::System, What::SignInRefused);
             let refused = refused.with(json!({ "login": login }));
-            self.store.audit(refused.from_origin(origin)).await?;
+            self.store.audit(vec![refused.from_origin(origin)]).await?;
             return Err(SignInError::Wrong);
         };
         let token = SessionToken::new();

@@ -1,18 +1,40 @@
-//! Brings a database to the newest schema: numbered files of SQL, each in a transaction of its own.
-//! A file that was released is never changed again.
+//! Brings a database to the newest schema: numbered files of SQL, each in a transaction of its own,
+//! with a function behind it for what SQL cannot do. A file that was released is never changed
+//! again.
 
 use std::cmp::Ordering;
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::audit::chain_existing;
 use super::{SqlError, StoreError};
 
 /// In order; the number of a file is its place in this list, counted from one.
-pub(super) const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/0001_first.sql"),
-    include_str!("migrations/0002_time_zone.sql"),
-    // Next: include_str!("migrations/0003_….sql"), with a fixture of version 2 in `fixtures/`.
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration::sql(include_str!("migrations/0001_first.sql")),
+    Migration::sql(include_str!("migrations/0002_time_zone.sql")),
+    Migration::sql(include_str!("migrations/0003_audit_chain.sql")).then(chain_existing),
+    // Next: include_str!("migrations/0004_….sql"), with a fixture of version 3 in `fixtures/`.
 ];
+
+type Then = fn(&Connection) -> Result<(), SqlError>;
+
+/// One step to the next version.
+pub(super) struct Migration {
+    sql: &'static str,
+    then: Option<Then>,
+}
+
+impl Migration {
+    const fn sql(sql: &'static str) -> Self {
+        Self { sql, then: None }
+    }
+
+    const fn then(mut self, then: Then) -> Self {
+        self.then = Some(then);
+        self
+    }
+}
 
 /// # Errors
 /// A newer program has written the database, or a migration fails.
@@ -28,7 +50,10 @@ pub(super) fn to_newest(connection: &mut Connection) -> Result<(), SqlError> {
         let Some(migration) = MIGRATIONS.get(found as usize) else {
             return Ok(());
         };
-        step.execute_batch(migration)?;
+        step.execute_batch(migration.sql)?;
+        if let Some(then) = migration.then {
+            then(&step)?;
+        }
         step.pragma_update(None, "user_version", found + 1)?;
         step.commit()?;
         tracing::info!(schema = found + 1, "the database was migrated");

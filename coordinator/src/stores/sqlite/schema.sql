@@ -311,16 +311,61 @@ create table secrets (
 
 -- Who did what, when. Written in the transaction of the change it tells of, and never changed.
 create table audit (
-  number integer primary key,
+  -- Contiguous from 1.
+  number integer primary key check (number > 0),
+  -- Always 1 so far.
+  chain integer not null default 1,
   at_us integer not null,
   -- `user`, `agent`, `console` or `system`, and the id of the first two.
   who text not null check (who in ('user', 'agent', 'console', 'system')),
   who_id blob check (length(who_id) = 16),
   -- Name of a `What`.
   what text not null,
+  -- Code of the agency whose auditors see it.
+  agency text,
   -- Id of the thing it was done to.
   object text,
+  -- Of the request, as in the log.
+  correlation_id text,
   -- JSON.
   details text,
-  address text
+  address text,
+  user_agent text,
+  -- With which details, address and user agent enter the hash.
+  salt blob not null check (length(salt) = 16),
+  -- `hash` of the entry before; zeros in the first.
+  previous blob not null check (length(previous) = 32),
+  -- SHA-256 over all the above; the bytes are in `design/audit.md`.
+  hash blob not null check (length(hash) = 32)
 ) strict;
+
+-- Serve: searching the audit, newest first, by any of these within a time.
+create index audit_by_time on audit (at_us);
+create index audit_by_who on audit (who_id, at_us) where who_id is not null;
+create index audit_by_what on audit (what, at_us);
+create index audit_by_agency on audit (agency, at_us) where agency is not null;
+create index audit_by_object on audit (object, at_us) where object is not null;
+create index audit_by_address on audit (address, at_us) where address is not null;
+
+-- The newest head of the audit that each agent has told it keeps.
+create table audit_witnesses (
+  agent_id blob not null primary key references agents,
+  chain integer not null,
+  number integer not null,
+  hash blob not null check (length(hash) = 32),
+  told_us integer not null
+) strict, without rowid;
+
+-- Heads that an agent keeps and that this audit does not contain. Never removed.
+create table audit_disputes (
+  agent_id blob not null references agents,
+  chain integer not null,
+  number integer not null,
+  hash blob not null check (length(hash) = 32),
+  -- What stood at that number when it was found; null where the audit was shorter.
+  ours blob check (length(ours) = 32),
+  found_us integer not null,
+  -- When somebody at the console explained it, in an entry of the audit.
+  explained_us integer,
+  primary key (agent_id, chain, number, hash)
+) strict, without rowid;

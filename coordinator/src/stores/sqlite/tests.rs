@@ -11,6 +11,8 @@ use tempfile::TempDir;
 
 use super::{FILE, Opening, SqlError, Sqlite, migrate};
 use crate::domain::access::Role;
+use crate::domain::audit::What;
+use crate::domain::audit::chain::Verifier;
 use crate::domain::segment::{CentreCopy, EdgeCopy};
 use crate::stores::{Store, StoreError};
 
@@ -27,6 +29,12 @@ fn schema_of(sql: &str) -> Vec<(String, String)> {
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch(sql).unwrap();
     objects_of(&connection)
+}
+
+fn migrated() -> Connection {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate::to_newest(&mut connection).unwrap();
+    connection
 }
 
 fn schema_of_file(path: &Path) -> Vec<(String, String)> {
@@ -61,7 +69,7 @@ fn objects_of(connection: &Connection) -> Vec<(String, String)> {
 
 #[test]
 fn migrations_build_the_documented_schema() {
-    let built = schema_of(&migrate::MIGRATIONS.concat());
+    let built = objects_of(&migrated());
     assert!(built.len() > 20);
     assert_eq!(built, schema_of(include_str!("schema.sql")));
 }
@@ -127,10 +135,7 @@ fn plan(connection: &Connection, query: &str) -> String {
 /// The promise behind each index of `schema.sql`.
 #[test]
 fn queries_use_the_indexes_made_for_them() {
-    let connection = Connection::open_in_memory().unwrap();
-    connection
-        .execute_batch(&migrate::MIGRATIONS.concat())
-        .unwrap();
+    let connection = migrated();
     let timeline = plan(
         &connection,
         "select start_us, end_us, edge, centre, solid, number from segments
@@ -211,12 +216,21 @@ fn id<T>(byte: u8, read: impl Fn(&[u8]) -> Option<T>) -> T {
     read(&[byte; 16]).unwrap()
 }
 
-/// A database of every released version is opened, migrated, and still tells the same.
 #[tokio::test]
 async fn a_database_of_the_first_version_is_still_understood() {
+    understand(include_str!("fixtures/v1.sql"), 1, None).await;
+}
+
+#[tokio::test]
+async fn a_database_of_the_second_version_is_still_understood() {
+    understand(include_str!("fixtures/v2.sql"), 3, Some("Asia/Dubai")).await;
+}
+
+/// A database of every released version is opened, migrated, and still tells the same.
+async fn understand(fixture: &str, entries: u64, time_zone: Option<&str>) {
     let directory = tempfile::tempdir().unwrap();
     let old = Connection::open(directory.path().join(FILE)).unwrap();
-    old.execute_batch(include_str!("fixtures/v1.sql")).unwrap();
+    old.execute_batch(fixture).unwrap();
     drop(old);
     let store = reopen(directory.path()).await;
     let agent = store
@@ -228,7 +242,9 @@ async fn a_database_of_the_first_version_is_still_understood() {
         (agent.name.as_str(), agent.site_name.as_str()),
         ("harbour-1", "Harbour Road")
     );
-    assert_eq!(agent.greeting.unwrap().version, "0.1.0");
+    let greeting = agent.greeting.unwrap();
+    assert_eq!(greeting.version, "0.1.0");
+    assert_eq!(greeting.time_zone.as_deref(), time_zone);
     let uplink = agent.status.unwrap().heartbeat.uplink;
     assert_eq!(
         (uplink.upload_backlog, uplink.clock_offset_us),
@@ -310,8 +326,52 @@ async fn a_database_of_the_first_version_is_still_understood() {
         store.secret("playback_links", Vec::new()).await.unwrap(),
         [23; 32]
     );
-    assert_eq!(store.audit_length().await.unwrap(), 1);
+    assert_chained(&*store, entries).await;
     drop(store);
     let newest = schema_of_file(&directory.path().join(FILE));
     assert_eq!(newest, schema_of(include_str!("schema.sql")));
+}
+
+/// The entries of old are in the chain as they were, followed by one that says so.
+async fn assert_chained(store: &dyn Store, entries: u64) {
+    let records = store.audit_records(0, 10).await.unwrap();
+    assert_eq!(records.len() as u64, entries + 1);
+    let mut verifier = Verifier::new(Vec::new());
+    for record in &records {
+        verifier.next(record).unwrap();
+    }
+    assert_eq!(verifier.end().unwrap(), store.audit_head().await.unwrap());
+    let first = &records[0];
+    assert_eq!(
+        (&*first.who, &*first.what),
+        (&b"user"[..], &b"signed_in"[..])
+    );
+    assert_eq!(first.who_id.as_deref(), Some(&[19; 16][..]));
+    assert_eq!(first.address.as_deref(), Some(&b"192.0.2.1"[..]));
+    let note = records.last().unwrap();
+    assert_eq!(note.what, What::AuditChained.name().as_bytes());
+    let details = serde_json::json!({ "entries": entries }).to_string();
+    assert_eq!(note.details, Some(details.into_bytes()));
+}
+
+/// The index that a search by any one thing goes by.
+#[test]
+fn searches_of_the_audit_have_their_indexes() {
+    let connection = migrated();
+    for (filter, index) in [
+        ("1", "audit_by_time"),
+        ("who_id = x'00'", "audit_by_who"),
+        ("what = ''", "audit_by_what"),
+        ("agency = ''", "audit_by_agency"),
+        ("object = ''", "audit_by_object"),
+        ("address = ''", "audit_by_address"),
+    ] {
+        let query = format!(
+            "select what from audit where at_us >= 1 and at_us < 2 and {filter}
+            order by at_us desc, number desc limit 4"
+        );
+        let plan = plan(&connection, &query);
+        assert!(plan.contains(index), "{filter}: {plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{filter}: {plan}");
+    }
 }

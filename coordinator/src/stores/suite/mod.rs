@@ -2,6 +2,7 @@
 //! fresh, empty store. One file per family of tables; here is what they share.
 
 pub(crate) mod agents;
+pub(crate) mod audit;
 pub(crate) mod cameras;
 pub(crate) mod catalogue;
 pub(crate) mod people;
@@ -34,6 +35,9 @@ macro_rules! store_suite {
             agents::an_invitation_enrols_one_agent,
             agents::a_key_that_enrols_again_stays_the_same_agent,
             agents::a_status_is_replaced_and_read_back,
+            audit::changes_and_their_entries_are_one,
+            audit::entries_of_one_transaction_are_chained,
+            audit::entries_are_read_back_as_they_were_written,
             cameras::cameras_belong_to_the_agent_that_named_them_first,
             cameras::settings_reach_the_agent_under_one_id_until_it_answers,
             reports::repeating_a_report_changes_nothing,
@@ -56,7 +60,6 @@ macro_rules! store_suite {
             people::logins_are_unique_and_passwords_end_sessions,
             people::the_first_user_is_created_once,
             people::the_first_candidate_becomes_the_secret,
-            people::changes_and_their_audit_are_one,
             playbacks::sessions_end_with_everything_on_them,
             playbacks::a_live_playlist_is_saved_by_the_fastest,
         );

@@ -1,9 +1,8 @@
 //! Users, secrets, the audit.
 
 use shared::hash::Sha256;
-use shared::id::{AgentId, SessionId};
 
-use super::{NOW, Under, agent, entry, session, user};
+use super::{Under, entry, session, user};
 use crate::domain::user::{Login, User};
 
 pub(crate) async fn logins_are_unique_and_passwords_end_sessions(store: Under) {
@@ -52,24 +51,4 @@ pub(crate) async fn the_first_candidate_becomes_the_secret(store: Under) {
     assert_eq!(secret("one", b"a").await.unwrap(), b"a");
     assert_eq!(secret("one", b"b").await.unwrap(), b"a");
     assert_eq!(secret("two", b"b").await.unwrap(), b"b");
-}
-
-pub(crate) async fn changes_and_their_audit_are_one(store: Under) {
-    let length = async || store.audit_length().await.unwrap();
-    let agent = agent(&*store, 1).await;
-    assert_eq!(length().await, 2, "the invitation and the enrolment");
-    store.revoke(AgentId::new(NOW), NOW, entry()).await.unwrap();
-    store
-        .end_session(SessionId::new(NOW), entry())
-        .await
-        .unwrap();
-    let nobody = Login::new("nobody").unwrap();
-    store
-        .set_password(nobody, "x".into(), entry())
-        .await
-        .unwrap();
-    assert_eq!(length().await, 2, "nothing was changed");
-    store.revoke(agent, NOW, entry()).await.unwrap();
-    store.audit(entry()).await.unwrap();
-    assert_eq!(length().await, 4);
 }
