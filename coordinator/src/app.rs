@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ca::{self, Authority};
 use crate::config::{self, Config};
 use crate::http::certificate::{Certificate, Files};
+use crate::http::places::Places;
 use crate::http::serve::{Patience, Server};
 use crate::http::{self, Api};
 use crate::metrics::{Meters, Metrics};
@@ -76,7 +77,7 @@ impl Coordinator {
             heartbeat_interval: Duration::from_millis(config.agents.heartbeat_ms.get()),
         });
         let certificate = load_certificate(&config.http)?;
-        let http = bind_http(&config.http, certificate.clone()).await?;
+        let http = bind_http(&config.http, certificate.clone(), meters.clone()).await?;
         let http_address = http.listener.local_addr()?;
         // After everything that can fail, so that the password is not made and then not shown.
         let first = services.users.bootstrap().await?;
@@ -269,6 +270,7 @@ fn load_certificate(config: &config::Http) -> anyhow::Result<Option<Arc<Certific
 async fn bind_http(
     config: &config::Http,
     certificate: Option<Arc<Certificate>>,
+    meters: Meters,
 ) -> anyhow::Result<Server> {
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         format!(
@@ -279,8 +281,13 @@ async fn bind_http(
     Ok(Server {
         listener,
         tls: certificate.map(browser_tls).transpose()?,
-        max_connections: config.max_connections.as_usize(),
+        places: Places::new(
+            config.max_connections.as_usize(),
+            config.max_connections_per_address.as_usize(),
+            config.trusted_proxies.clone(),
+        ),
         patience: Patience::default(),
+        meters,
     })
 }
 

@@ -40,6 +40,7 @@ pub struct Meters {
     pulls: Histogram,
     pulls_failed: Counter,
     received: Counter,
+    connections_refused: Counter,
     certificate_expiry: Family<Unlabelled, Gauge>,
     certificate_reload_failed: Family<Unlabelled, Gauge>,
 }
@@ -102,6 +103,7 @@ impl Default for Meters {
             pulls: Histogram::new(PULL_SECONDS),
             pulls_failed: Counter::default(),
             received: Counter::default(),
+            connections_refused: Counter::default(),
             certificate_expiry: Family::default(),
             certificate_reload_failed: Family::default(),
         }
@@ -140,6 +142,11 @@ impl Meters {
     /// So many bytes of an upload came, whatever becomes of them.
     pub fn received(&self, bytes: usize) {
         self.received.inc_by(bytes as u64);
+    }
+
+    /// A connection to the API was one too many of its address.
+    pub fn connection_refused(&self) {
+        self.connections_refused.inc();
     }
 
     /// Browsers are shown a certificate that is good until then.
@@ -205,6 +212,11 @@ impl Metrics {
             "upload_received_bytes",
             "Bytes of uploads that came, verified or not",
             meters.received.clone(),
+        );
+        registry.register(
+            "http_connections_refused",
+            "Connections to the API that were too many of one address",
+            meters.connections_refused.clone(),
         );
         registry.register_with_unit(
             "http_certificate_expiry_timestamp",

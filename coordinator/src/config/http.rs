@@ -25,6 +25,8 @@ pub struct Http {
     pub allowed_origins: Vec<WebOrigin>,
     /// Connections at once; more wait.
     pub max_connections: Bounded<1, 100_000>,
+    /// Of them from one address; never more than half.
+    pub max_connections_per_address: Bounded<1, 100_000>,
     /// How long a request may take until its answer begins.
     pub request_timeout_seconds: Bounded<1, 600>,
 }
@@ -42,6 +44,7 @@ impl Default for Http {
             trusted_proxies: Networks::default(),
             allowed_origins: Vec::new(),
             max_connections: Bounded::new(4096),
+            max_connections_per_address: Bounded::new(1024),
             request_timeout_seconds: Bounded::new(60),
         }
     }

@@ -21,6 +21,7 @@ pub mod health;
 pub mod middleware;
 pub mod openapi;
 pub mod page;
+pub mod places;
 pub mod playback;
 mod range;
 pub mod serve;

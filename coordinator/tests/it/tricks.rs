@@ -1,9 +1,17 @@
 //! Requests that are made up to get at something: paths, methods, bodies, headers.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use cctv_coordinator::config::Bounded;
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::clock::SystemClock;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use crate::world::World;
+use crate::world::{LIMIT, World};
 
 #[tokio::test]
 async fn no_path_leads_out_of_the_pages() {
@@ -129,23 +137,40 @@ async fn one_request_is_one_request_to_everybody_on_the_way() {
 }
 
 #[tokio::test]
-async fn a_hundred_idle_connections_keep_nobody_out() {
-    let world = World::start().await;
+async fn a_hundred_idle_connections_of_one_address_keep_nobody_out() {
+    // With as many places as there are idle connections, whatever the settings allow an address.
+    let world = World::start_with(Arc::new(SystemClock::new()), |config| {
+        config.http.max_connections = Bounded::new(100);
+        config.http.max_connections_per_address = Bounded::new(1000);
+    })
+    .await;
     let mut idle = Vec::new();
     for _ in 0..100 {
-        idle.push(tokio::net::TcpStream::connect(world.http).await.unwrap());
+        idle.push(TcpStream::connect(world.http).await.unwrap());
     }
-    assert_eq!(world.nobody().get("/healthz").await.status, 200);
+    let elsewhere = reqwest::Client::builder()
+        .local_address(IpAddr::from([127, 0, 0, 2]))
+        .build()
+        .unwrap();
+    let get = async |path: &str| {
+        let answer = elsewhere.get(format!("{}{path}", world.base)).send();
+        timeout(LIMIT, answer).await.unwrap().unwrap()
+    };
+    assert_eq!(get("/healthz").await.status(), 200);
+    // Those that are too many are not left waiting.
+    for stream in &mut idle[50..] {
+        let read = timeout(LIMIT, stream.read_u8()).await.unwrap();
+        assert!(read.is_err(), "it is held");
+    }
     drop(idle);
 }
 
 #[tokio::test]
 async fn a_client_that_never_finishes_its_request_does_not_hold_up_others() {
-    use tokio::io::AsyncWriteExt as _;
     let world = World::start().await;
     let mut lingering = Vec::new();
     for _ in 0..50 {
-        let mut stream = tokio::net::TcpStream::connect(world.http).await.unwrap();
+        let mut stream = TcpStream::connect(world.http).await.unwrap();
         stream
             .write_all(b"GET /healthz HTTP/1.1\r\nhost: ")
             .await
