@@ -77,6 +77,8 @@ ids! {
     CameraId,
     /// A command from the coordinator to an agent.
     CommandId,
+    /// One group of people.
+    GroupId,
     /// One enrolment code.
     InviteId,
     /// One entry of the gap ledger.

@@ -68,16 +68,7 @@ export const me = (parts: Partial<Me> = {}): Me => ({
   user_id: uuid(0xff),
   login: 'admin',
   display_name: 'Administrator',
-  role: 'administrator',
-  permissions: [
-    'camera:*:view',
-    'camera:*:playback',
-    'camera:*:configure',
-    'camera:*:restart',
-    'camera:*:probe',
-    'agent:*:view',
-    'agent:*:manage',
-  ],
+  permissions: ['*'],
   ...parts,
 })
 

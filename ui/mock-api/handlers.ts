@@ -41,7 +41,6 @@ function actor(): Me | undefined {
   return me({
     login,
     display_name: 'Operator',
-    role: 'operator',
     permissions: ['camera:METRO:view', 'camera:METRO:playback'],
   })
 }
@@ -54,12 +53,12 @@ function guard(): Response | undefined {
   return actor() ? undefined : problem('unauthenticated')
 }
 
+const isAdministrator = () => actor()?.permissions.includes('*') ?? false
+
 const visible = () => {
   const all = listCameras(Date.now())
-  return actor()?.role === 'operator' ? all.filter((one) => one.agency === 'METRO') : all
+  return isAdministrator() ? all : all.filter((one) => one.agency === 'METRO')
 }
-
-const isAdministrator = () => actor()?.role === 'administrator'
 
 const session: HttpHandler[] = [
   http.get('/api/v1/session', () => guard() ?? HttpResponse.json(actor())),

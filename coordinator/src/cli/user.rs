@@ -29,7 +29,10 @@ pub(super) fn run(config: &Config, command: Command) -> anyhow::Result<()> {
     Console::block_on(config, async |console| {
         let grant = console.services.access.console(Deed::ManageUsers);
         let users = &console.services.users;
-        users.set_password(&grant, &login, password.clone()).await?;
+        let user = users.by_login(&grant, &login).await?;
+        users
+            .set_password(&grant, user.id, password.clone())
+            .await?;
         Ok(())
     })?;
     if stdin {

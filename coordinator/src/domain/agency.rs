@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::text::Name;
+
 /// The short name of an agency in permissions, paths of objects and the API, such as `METRO`.
 ///
 /// Letters, digits and `_`, in capitals, at most 32: safe in a path and in a permission without
@@ -69,8 +71,9 @@ pub struct AgencyCodeError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agency {
     pub code: AgencyCode,
-    pub name_en: String,
-    pub name_ar: String,
+    pub name: Name,
+    /// Counts its changes.
+    pub revision: u64,
 }
 
 #[cfg(test)]

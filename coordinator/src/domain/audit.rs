@@ -47,6 +47,8 @@ macro_rules! whats {
 }
 
 whats! {
+    AgencyChanged = "agency_changed",
+    AgencyCreated = "agency_created",
     AgentEnrolled = "agent_enrolled",
     AgentRevoked = "agent_revoked",
     /// Entries from before there was a chain were put into it.
@@ -54,14 +56,25 @@ whats! {
     CameraChanged = "camera_changed",
     CameraProbed = "camera_probed",
     CameraRestarted = "camera_restarted",
+    GroupChanged = "group_changed",
+    GroupCreated = "group_created",
+    GroupDeleted = "group_deleted",
     InviteCreated = "invite_created",
+    MemberAdded = "member_added",
+    MemberRemoved = "member_removed",
     ObjectLost = "object_lost",
+    PasswordSet = "password_set",
     PlaybackPrepared = "playback_prepared",
+    RoleChanged = "role_changed",
+    RoleCreated = "role_created",
+    RoleDeleted = "role_deleted",
     SignInRefused = "sign_in_refused",
     SignedIn = "signed_in",
     SignedOut = "signed_out",
     UserChanged = "user_changed",
     UserCreated = "user_created",
+    UserDisabled = "user_disabled",
+    UserEnabled = "user_enabled",
 }
 
 impl What {

@@ -5,6 +5,7 @@ use shared::segment::StreamKind;
 use shared::time::WallTime;
 use shared::wire::control::{CameraPolicy, RecordingMode, UploadPolicy};
 
+use super::access::Object;
 use super::agency::AgencyCode;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,14 @@ pub struct Camera {
 }
 
 impl Camera {
+    /// As the policy sees it.
+    pub const fn object(&self) -> Object<'_> {
+        Object::Camera {
+            agency: &self.agency,
+            id: self.id,
+        }
+    }
+
     /// The name for operators.
     pub fn title(&self) -> &str {
         self.display_name.as_deref().unwrap_or(&self.name)

@@ -34,15 +34,17 @@ pub struct Me {
     pub login: String,
     #[schema(example = "Administrator")]
     pub display_name: String,
-    #[schema(example = "administrator")]
-    pub role: String,
-    /// Code of the agency whose cameras an operator sees.
+    /// The full name in Arabic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "ليلى حسن")]
+    pub arabic_name: Option<String>,
+    /// What the person belongs to; left out for people of the whole authority.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "METRO")]
     pub agency: Option<String>,
-    /// What the role allows, such as `camera:DUBAI_POLICE:view`; a hint for the interface, the
-    /// server decides.
-    #[schema(example = json!(["camera:*:view", "agent:*:manage"]))]
+    /// What the person may do, such as `camera:DUBAI_POLICE:view`, and with `!` before it what not;
+    /// a hint for the interface, the server decides.
+    #[schema(example = json!(["camera:METRO:view", "camera:METRO:playback", "!camera:METRO:export"]))]
     pub permissions: Vec<String>,
 }
 
@@ -52,9 +54,14 @@ impl From<&Actor> for Me {
             user_id: actor.user_id(),
             login: actor.login().to_owned(),
             display_name: actor.display_name().to_owned(),
-            role: actor.role().name().to_owned(),
+            arabic_name: actor.user().arabic_name.as_ref().map(ToString::to_string),
             agency: actor.agency().map(ToString::to_string),
-            permissions: actor.permissions(),
+            permissions: actor
+                .permissions()
+                .rules()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         }
     }
 }

@@ -13,7 +13,6 @@ use super::access::{AccessError, Actor, CameraGrant};
 use super::edge_source::EdgeError;
 use super::{EdgeSource, Parts};
 use crate::domain::access::{Decision, Deed, Object};
-use crate::domain::agency::Agency;
 use crate::domain::agent::AgentStatus;
 use crate::domain::audit::What;
 use crate::domain::camera::{Camera, CameraChange, CameraChangeError};
@@ -171,19 +170,10 @@ impl Cameras {
             .collect())
     }
 
-    /// All agencies; their names are no secret.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn agencies(&self, _actor: &Actor) -> Result<Vec<Agency>, CameraError> {
-        Ok(self.store.agencies().await?)
-    }
-
     async fn visible(&self, actor: &Actor) -> Result<Vec<Camera>, StoreError> {
         let mut cameras = self.store.cameras().await?;
-        cameras.retain(|camera| {
-            actor.decide(Deed::ViewCamera, Object::Camera(&camera.agency)) == Decision::Allowed
-        });
+        cameras
+            .retain(|camera| actor.decide(Deed::ViewCamera, camera.object()) == Decision::Allowed);
         Ok(cameras)
     }
 

@@ -123,7 +123,16 @@ mod tests {
         let console = ConsoleServices::open(&directory, clock, edges).await;
         let console = console.unwrap();
         let grant = console.access.console(Deed::ManageUsers);
-        assert_eq!(console.users.list(&grant).await.unwrap().len(), 1);
+        assert_eq!(
+            console
+                .users
+                .by_login(&grant, "admin")
+                .await
+                .unwrap()
+                .login
+                .as_str(),
+            "admin"
+        );
         drop(console);
         assert_eq!(list(), before);
     }

@@ -1,7 +1,7 @@
 //! What the tests of services share: a coordinator over real stores in a directory of its own, that
 //! can be stopped and started again, and agents at the other end of a line that can be cut.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::future::Future;
 use std::ops::Range;
 use std::pin::pin;
@@ -29,9 +29,10 @@ use super::agents::{AgentGrant, NewInvite};
 use super::edge_source::{EdgeBytes, EdgeError, EdgeSource};
 use super::ingest::{Offered, Written};
 use super::{Services, ServicesConfig};
-use crate::domain::access::{Deed, Role};
+use crate::domain::access::Deed;
 use crate::domain::audit::Origin;
-use crate::services::users::NewUser;
+use crate::domain::group::RoleCode;
+use crate::services::users::Profile;
 
 pub(super) const NOW: WallTime = WallTime::from_secs(1_800_000_000);
 pub(super) const PASSWORD: &str = "correct horse battery";
@@ -127,15 +128,15 @@ impl World {
     /// Somebody who may watch the cameras of an agency, signed in.
     pub(super) async fn operator(&self, agency: &str) -> Actor {
         let access = &self.services.access;
-        let new = NewUser {
-            login: agency.to_owned(),
-            display_name: agency.to_owned(),
-            role: Role::Operator,
+        let profile = Profile {
             agency: Some(agency.parse().unwrap()),
-            password: SecretString::from(PASSWORD),
+            roles: BTreeSet::from([RoleCode::operator()]),
+            ..Profile::new(agency, agency.parse().unwrap())
         };
         let grant = access.console(Deed::ManageUsers);
-        self.services.users.create(&grant, new).await.unwrap();
+        let password = Some(SecretString::from(PASSWORD));
+        let users = &self.services.users;
+        users.create(&grant, profile, password).await.unwrap();
         let signed_in = access
             .sign_in(agency, PASSWORD.into(), Origin::default())
             .await;

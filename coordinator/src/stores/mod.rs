@@ -25,18 +25,31 @@ use shared::timeline::{LedgerEntry, Reason};
 use shared::wire::control::{CameraInfo, Command, CommandOutcome};
 use shared::wire::segment::{Growth, Watermark};
 
-use crate::domain::agency::{Agency, AgencyCode};
+use crate::domain::access::Rule;
+use crate::domain::agency::AgencyCode;
 use crate::domain::agent::{Agent, AgentStatus, Greeting, Invite, PublicKey};
 use crate::domain::audit::Entry;
 use crate::domain::audit::chain::{Head, Record};
 use crate::domain::camera::{Camera, CameraChange};
+use crate::domain::directory::{self, Directory};
 use crate::domain::playback::Playback;
 use crate::domain::segment::{CentreCopy, EdgeCopy, Footage, Segment};
 use crate::domain::user::{Login, Session, User};
 
 /// Everything the coordinator remembers besides the bytes of segments.
 pub trait Store:
-    Agents + Audit + Cameras + Catalogue + People + Playbacks + Secrets + Uploads + Debug + Send + Sync
+    Agents
+    + Audit
+    + Cameras
+    + Catalogue
+    + People
+    + Playbacks
+    + Secrets
+    + Sessions
+    + Uploads
+    + Debug
+    + Send
+    + Sync
 {
 }
 
@@ -48,6 +61,7 @@ impl<T> Store for T where
         + People
         + Playbacks
         + Secrets
+        + Sessions
         + Uploads
         + Debug
         + Send
@@ -135,7 +149,7 @@ pub enum Enrolled {
     No,
 }
 
-/// Cameras, agencies, and what the centre tells agents.
+/// Cameras, and what the centre tells agents.
 #[async_trait]
 pub trait Cameras {
     async fn camera(&self, id: CameraId) -> Result<Option<Camera>>;
@@ -155,7 +169,6 @@ pub trait Cameras {
         at: WallTime,
         audit: Entry,
     ) -> Result<CameraChanged>;
-    async fn agencies(&self) -> Result<Vec<Agency>>;
     /// The newest configuration command of an agent, if its outcome is not known yet.
     async fn pending_command(&self, agent: AgentId) -> Result<Option<Command>>;
     /// The outcome of a command; ignored for one that is not kept.
@@ -342,22 +355,45 @@ pub enum UploadBegun {
     NoSegment,
 }
 
-/// Users and their sessions.
+/// People, groups, roles and agencies.
 #[async_trait]
 pub trait People {
-    /// `false` when the login is taken.
-    async fn create_user(&self, user: User, password: String, audit: Entry) -> Result<bool>;
+    /// Everybody and what they may do, as of one instant.
+    async fn directory(&self) -> Result<Directory>;
+    /// Makes a change that was decided on the directory of revision `seen`; `false` when the
+    /// directory has changed since. `password` is a hash as a PHC string, for a person who is created
+    /// or whose credentials are reset. Whoever is disabled or reset has no session afterwards.
+    async fn change_directory(
+        &self,
+        seen: u64,
+        change: directory::Change,
+        password: Option<String>,
+        audit: Entry,
+    ) -> Result<bool>;
     /// Creates the user only when there is none at all.
     async fn create_first_user(&self, user: User, password: String, audit: Entry) -> Result<bool>;
-    /// With the password's hash as a PHC string.
-    async fn user_by_login(&self, login: Login) -> Result<Option<(User, String)>>;
-    /// Ends all sessions of the user as well. `false` when there is no such login.
-    async fn set_password(&self, login: Login, password: String, audit: Entry) -> Result<bool>;
-    /// By login.
-    async fn users(&self) -> Result<Vec<User>>;
+    async fn person(&self, id: UserId) -> Result<Option<Person>>;
+    /// With the password's hash as a PHC string, if they have a password.
+    async fn person_by_login(&self, login: Login) -> Result<Option<(Person, Option<String>)>>;
+}
+
+/// One person of the directory, without the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub user: User,
+    /// All they have, by roles, groups and on their own.
+    pub rules: Vec<Rule>,
+    /// Of the directory when this was read.
+    pub revision: u64,
+}
+
+/// Signed-in browsers and clients. Each comes with the revision of the directory, which tells
+/// whether what is remembered of its person still holds.
+#[async_trait]
+pub trait Sessions {
     async fn create_session(&self, session: Session, audit: Entry) -> Result<()>;
-    async fn session_by_token(&self, token: Sha256) -> Result<Option<(Session, User)>>;
-    async fn session(&self, id: SessionId) -> Result<Option<(Session, User)>>;
+    async fn session_by_token(&self, token: Sha256) -> Result<Option<(Session, u64)>>;
+    async fn session(&self, id: SessionId) -> Result<Option<(Session, u64)>>;
     async fn touch_session(&self, id: SessionId, now: WallTime) -> Result<()>;
     /// Ends the session and everything that hangs on it.
     async fn end_session(&self, id: SessionId, audit: Entry) -> Result<()>;

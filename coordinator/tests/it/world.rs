@@ -1,6 +1,7 @@
 //! A coordinator as production starts it, on free ports and in a directory of its own, and browsers
 //! that talk to it.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -8,9 +9,10 @@ use std::time::Duration;
 
 use cctv_coordinator::app::Coordinator;
 use cctv_coordinator::config::{Bounded, Config, TunnelListen};
-use cctv_coordinator::domain::access::{Deed, Role};
+use cctv_coordinator::domain::access::Deed;
+use cctv_coordinator::domain::group::RoleCode;
 use cctv_coordinator::services::Services;
-use cctv_coordinator::services::users::NewUser;
+use cctv_coordinator::services::users::Profile;
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -137,14 +139,15 @@ impl World {
     pub(crate) async fn operator(&self, agency: &str) -> Browser {
         let grant = self.services.access.console(Deed::ManageUsers);
         let password = "a password for tests";
-        let new = NewUser {
-            login: format!("operator-{agency}"),
-            display_name: "Operator".into(),
-            role: Role::Operator,
+        let login = format!("operator-{agency}").to_lowercase();
+        let profile = Profile {
             agency: Some(agency.parse().unwrap()),
-            password: password.into(),
+            roles: BTreeSet::from([RoleCode::operator()]),
+            ..Profile::new(&login, "Operator".parse().unwrap())
         };
-        let user = self.services.users.create(&grant, new).await.unwrap();
+        let users = &self.services.users;
+        let user = users.create(&grant, profile, Some(password.into()));
+        let user = user.await.unwrap();
         self.signed_in(user.login.as_str(), password).await
     }
 

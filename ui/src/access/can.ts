@@ -1,23 +1,58 @@
 /**
  * What this person may do, as a hint: what may not be done is shown with its reason. The coordinator
- * decides (`coordinator/src/domain/access.rs`).
+ * decides (`coordinator/src/domain/access`).
  *
- * Permissions read `kind:scope:deed`; `*` stands for any.
+ * Permissions read `kind:scope:action`; `*` stands for any, `admin` includes every action, and one
+ * that begins with `!` takes away, whatever else gives.
  */
 import type { Me } from '@/api/model'
 
+export type Action = 'view' | 'playback' | 'ptz' | 'export' | 'clip' | 'configure' | 'admin'
+
 export type Deed =
+  | Readonly<{ kind: 'camera'; agency: string; id?: string; action: Action }>
   | Readonly<{
-      kind: 'camera'
-      agency: string
-      deed: 'view' | 'playback' | 'configure' | 'restart' | 'probe'
+      kind: 'agency' | 'agent' | 'audit' | 'group' | 'storage' | 'system' | 'token' | 'user'
+      /** Whose thing it is; left out for what belongs to no agency. */
+      agency?: string
+      action: Action
     }>
-  | Readonly<{ kind: 'agent'; deed: 'view' | 'manage' }>
 
 export function can(me: Me | null | undefined, deed: Deed): boolean {
-  const wanted = [deed.kind, deed.kind === 'camera' ? deed.agency : '*', deed.deed]
-  return me?.permissions.some((permission) => covers(permission.split(':'), wanted)) ?? false
+  return decide(me, (permission, denies) => matches(permission, deed, denies))
 }
 
-const covers = (held: readonly string[], wanted: readonly string[]): boolean =>
-  wanted.every((part, index) => held[index] === '*' || held[index] === part)
+/** Whether there may be something of the kind that they may act on, so that a list makes sense. */
+export function canSome(me: Me | null | undefined, kind: Deed['kind'], action: Action): boolean {
+  return decide(me, ([held, scope, given], denies) => {
+    const everything = held === '*' && scope === undefined
+    if (everything) return true
+    const meant = (held === '*' || held === kind) && includes(given, action, denies)
+    return meant && (!denies || scope === '*')
+  })
+}
+
+type Parts = readonly (string | undefined)[]
+
+function decide(
+  me: Me | null | undefined,
+  test: (permission: Parts, denies: boolean) => boolean,
+): boolean {
+  const permissions = me?.permissions ?? []
+  const denied = permissions.some(
+    (rule) => rule.startsWith('!') && test(rule.slice(1).split(':'), true),
+  )
+  return (
+    !denied && permissions.some((rule) => !rule.startsWith('!') && test(rule.split(':'), false))
+  )
+}
+
+function matches([kind, scope, action]: Parts, deed: Deed, denies: boolean): boolean {
+  if (kind === '*' && scope === undefined) return true
+  const camera = deed.kind === 'camera' ? deed.id : undefined
+  const meant = scope === '*' || (scope !== undefined && [deed.agency, camera].includes(scope))
+  return (kind === '*' || kind === deed.kind) && meant && includes(action, deed.action, denies)
+}
+
+const includes = (held: string | undefined, wanted: Action, denies: boolean): boolean =>
+  held === '*' || held === wanted || (held === 'admin' && !denies)

@@ -51,7 +51,7 @@ export function SignedInLayout() {
               <Text id="common.nav.cameras" />
             </span>
           </NavLink>
-          {can(me, { kind: 'agent', deed: 'view' }) && (
+          {can(me, { kind: 'agent', action: 'view' }) && (
             <NavLink className={styles.link ?? ''} to={paths.agents()}>
               <Icon name="agent" />
               <span className={styles.linkName}>

@@ -27,7 +27,7 @@ export function AgentsPage() {
   const { data: me } = useQuery(sessionQuery)
   const [open, setOpen] = useState<Open>()
   useTitle(text('common.nav.agents'), text('common.product'))
-  const mayNot = can(me, { kind: 'agent', deed: 'manage' })
+  const mayNot = can(me, { kind: 'agent', action: 'admin' })
     ? undefined
     : text('agents.mayNotManage')
   const invite = (

@@ -56,10 +56,10 @@ function CameraHead({ camera: heard }: HeadProps) {
   const text = useText()
   const { state } = seen(heard, useNow())
   const { data: me } = useQuery(sessionQuery)
-  const mayNot = (deed: 'configure' | 'restart') =>
-    can(me, { kind: 'camera', agency: camera.agency, deed })
-      ? undefined
-      : text('cameras.mayNotManage')
+  const { agency, id } = camera
+  const mayNot = can(me, { kind: 'camera', agency, id, action: 'configure' })
+    ? undefined
+    : text('cameras.mayNotManage')
   return (
     <header className={styles.head}>
       <div className={styles.titles}>
@@ -79,7 +79,7 @@ function CameraHead({ camera: heard }: HeadProps) {
         <RestartButton
           camera={camera}
           disabledReason={
-            mayNot('restart') ??
+            mayNot ??
             (state === 'offline' || state === 'unheard' ? text('cameras.restart.away') : undefined)
           }
         />

@@ -28,7 +28,7 @@ export function CameraSettingsPage() {
   }
   const { agency, name } = camera.value
   const agencies = new Set([agency, ...(cameras?.value ?? []).map((one) => one.agency)])
-  const mayNot = can(me, { kind: 'camera', agency, deed: 'configure' })
+  const mayNot = can(me, { kind: 'camera', agency, id, action: 'configure' })
     ? undefined
     : text('cameras.mayNotManage')
   return (

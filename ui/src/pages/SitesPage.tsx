@@ -31,7 +31,7 @@ export function SitesPage() {
   const [search, setSearch] = useSearchParams()
   const { data: me } = useQuery(sessionQuery)
   const { data: cameras, error } = useQuery(camerasQuery)
-  const maySeeAgents = can(me, { kind: 'agent', deed: 'view' })
+  const maySeeAgents = can(me, { kind: 'agent', action: 'view' })
   const { data: agents } = useQuery({ ...agentsQuery, enabled: maySeeAgents })
   useTitle(text('common.nav.cameras'), text('common.product'))
   const words = search.get('q') ?? ''

@@ -1,5 +1,7 @@
 //! Somebody whose session has been checked, and the token that the session is recognised by.
 
+use std::sync::Arc;
+
 use data_encoding::BASE64URL_NOPAD;
 use secrecy::{ExposeSecret, SecretString};
 use shared::hash::Sha256;
@@ -7,10 +9,11 @@ use shared::id::{SessionId, UserId};
 use shared::time::WallTime;
 
 use super::super::users::random_bytes;
-use crate::domain::access::{Decision, Deed, Object, Role, Subject, decide, permissions};
+use crate::domain::access::{Decision, Deed, Object, Permissions, decide};
 use crate::domain::agency::AgencyCode;
 use crate::domain::audit::{Entry, Origin, What, Who};
 use crate::domain::user::User;
+use crate::stores::Person;
 
 /// What a browser holds in its cookie: 256 random bits in base64url.
 #[derive(Clone, Debug)]
@@ -36,34 +39,74 @@ impl SessionToken {
     }
 }
 
-/// Somebody whose session has been checked.
+/// Somebody who has been recognised, and what they may do.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    pub(super) user: User,
-    pub(super) session: SessionId,
+    pub(super) person: Arc<Known>,
+    pub(super) door: Door,
     pub(super) expires_at: WallTime,
     pub(super) origin: Origin,
 }
 
+/// How somebody came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// With the cookie of a browser.
+    Session(SessionId),
+}
+
+/// A person and their permissions, made quick to ask; shared by all their requests.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) user: User,
+    pub(super) permissions: Permissions,
+    /// Of the directory when this was made.
+    pub(super) revision: u64,
+}
+
+impl From<Person> for Known {
+    fn from(person: Person) -> Self {
+        let Person {
+            user,
+            rules,
+            revision,
+        } = person;
+        let permissions = Permissions::new(rules, user.agency.as_ref());
+        Self {
+            user,
+            permissions,
+            revision,
+        }
+    }
+}
+
 impl Actor {
-    pub const fn user_id(&self) -> UserId {
-        self.user.id
+    pub fn user_id(&self) -> UserId {
+        self.person.user.id
     }
 
     pub fn login(&self) -> &str {
-        self.user.login.as_str()
+        self.person.user.login.as_str()
     }
 
     pub fn display_name(&self) -> &str {
-        &self.user.display_name
+        self.person.user.display_name.as_str()
     }
 
-    pub const fn role(&self) -> Role {
-        self.user.role
+    pub fn user(&self) -> &User {
+        &self.person.user
     }
 
-    pub const fn agency(&self) -> Option<&AgencyCode> {
-        self.user.agency.as_ref()
+    pub fn agency(&self) -> Option<&AgencyCode> {
+        self.person.user.agency.as_ref()
+    }
+
+    pub fn permissions(&self) -> &Permissions {
+        &self.person.permissions
+    }
+
+    pub const fn door(&self) -> Door {
+        self.door
     }
 
     /// When the session ends if it is not used before.
@@ -71,31 +114,20 @@ impl Actor {
         self.expires_at
     }
 
-    /// Such as `camera:METRO:view`; for display, the server decides.
-    pub fn permissions(&self) -> Vec<String> {
-        permissions(self.subject())
-    }
-
     pub(in crate::services) const fn session(&self) -> SessionId {
-        self.session
+        let Door::Session(id) = self.door;
+        id
     }
 
     /// An entry of the audit about something this person does, with their agency and where the
     /// request came from.
     pub(in crate::services) fn entry(&self, at: WallTime, what: What) -> Entry {
-        Entry::new(at, Who::User(self.user.id), what)
-            .in_agency(self.user.agency.clone())
+        Entry::new(at, Who::User(self.user_id()), what)
+            .in_agency(self.agency().cloned())
             .from_origin(self.origin.clone())
     }
 
     pub(in crate::services) fn decide(&self, deed: Deed, object: Object<'_>) -> Decision {
-        decide(self.subject(), deed, object)
-    }
-
-    const fn subject(&self) -> Subject<'_> {
-        Subject {
-            role: self.user.role,
-            agency: self.user.agency.as_ref(),
-        }
+        decide(&self.person.permissions, deed, object)
     }
 }

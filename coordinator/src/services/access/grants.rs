@@ -5,8 +5,7 @@ use shared::time::WallTime;
 
 use super::AccessError;
 use super::actor::Actor;
-use crate::domain::access::{Decision, Deed, Object};
-use crate::domain::agency::AgencyCode;
+use crate::domain::access::{Decision, Deed, Object, Permissions};
 use crate::domain::audit::{Entry, What, Who};
 use crate::domain::camera::Camera;
 use crate::domain::playback::Playback;
@@ -77,11 +76,23 @@ impl AdminGrant {
         self.actor.as_ref().map(Actor::user_id)
     }
 
-    /// Whether a camera of this agency may be counted or named.
-    pub(in crate::services) fn may_view(&self, agency: &AgencyCode) -> bool {
-        self.actor.as_ref().is_none_or(|actor| {
-            actor.decide(Deed::ViewCamera, Object::Camera(agency)) == Decision::Allowed
-        })
+    /// Whether a camera may be counted or named.
+    pub(in crate::services) fn may_view(&self, camera: &Camera) -> bool {
+        self.decide(Deed::ViewCamera, camera.object()) == Decision::Allowed
+    }
+
+    /// The console may do everything.
+    pub(in crate::services) fn decide(&self, deed: Deed, object: Object<'_>) -> Decision {
+        self.actor
+            .as_ref()
+            .map_or(Decision::Allowed, |actor| actor.decide(deed, object))
+    }
+
+    /// What whoever has this grant may do at all.
+    pub(in crate::services) fn permissions(&self) -> Permissions {
+        self.actor
+            .as_ref()
+            .map_or_else(Permissions::everything, |actor| actor.permissions().clone())
     }
 }
 

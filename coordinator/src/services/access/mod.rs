@@ -5,16 +5,19 @@
 
 mod actor;
 mod grants;
+mod people;
 
-pub use actor::{Actor, SessionToken};
+use actor::Known;
+pub use actor::{Actor, Door, SessionToken};
 pub use grants::{AdminGrant, CameraGrant, PlaybackGrant};
+use people::People;
 
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use shared::clock::Clock;
-use shared::id::{CameraId, PlaybackId, SessionId};
+use shared::id::{CameraId, PlaybackId, SessionId, UserId};
 
 use super::users::Passwords;
 use super::{Figures, Parts};
@@ -22,9 +25,9 @@ use crate::domain::access::{Decision, Deed, Object};
 use crate::domain::audit::{Entry, Origin, What, Who};
 use crate::domain::playback::{PLAYBACK_IDLE, Playback};
 use crate::domain::user::{
-    Login, MAX_PASSWORD_BYTES, SESSION_ABSOLUTE, SESSION_IDLE, Session, User,
+    Login, MAX_PASSWORD_BYTES, SESSION_ABSOLUTE, SESSION_IDLE, Session, Status,
 };
-use crate::stores::{Store, StoreError};
+use crate::stores::{Person, Store, StoreError};
 
 /// Sign-in, sessions and grants.
 #[derive(Clone, Debug)]
@@ -33,6 +36,7 @@ pub struct Access {
     clock: Arc<dyn Clock>,
     figures: Arc<Figures>,
     passwords: Arc<Passwords>,
+    people: Arc<People>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +79,7 @@ impl Access {
             clock: Arc::clone(&parts.clock),
             figures: Arc::clone(&parts.figures),
             passwords,
+            people: Arc::default(),
         }
     }
 
@@ -91,13 +96,14 @@ impl Access {
         let now = self.clock.wall();
         let known = match Login::new(login) {
             Some(login) if password.expose_secret().len() <= MAX_PASSWORD_BYTES => {
-                self.store.user_by_login(login).await?
+                self.store.person_by_login(login).await?
             }
             _ => None,
         };
-        let (user, hash) = known.unzip();
-        let right = self.passwords.verify(password, hash).await?;
-        let Some(user) = user.filter(|user| right && !user.disabled) else {
+        let (person, hash) = known.unzip();
+        let right = self.passwords.verify(password, hash.flatten()).await?;
+        let active = |person: &Person| person.user.status == Status::Active;
+        let Some(person) = person.filter(|person| right && active(person)) else {
             self.figures.sign_ins_refused.add(1);
             let login: String = login.chars().take(Login::MAX_LENGTH).collect();
             let refused = Entry::new(now, Who::System, What::SignInRefused);
@@ -108,14 +114,14 @@ impl Access {
         let token = SessionToken::new();
         let session = Session {
             id: SessionId::new(now),
-            user: user.id,
+            user: person.user.id,
             token: token.hash(),
             created_at: now,
             last_seen: now,
         };
         let actor = Actor {
-            user,
-            session: session.id,
+            person: Arc::new(person.into()),
+            door: Door::Session(session.id),
             expires_at: session.expires_at(),
             origin,
         };
@@ -139,8 +145,8 @@ impl Access {
     /// The store failed.
     pub async fn sign_out(&self, actor: &Actor) -> Result<(), AccessError> {
         let now = self.clock.wall();
-        let entry = actor.entry(now, What::SignedOut).on(actor.session);
-        Ok(self.store.end_session(actor.session, entry).await?)
+        let entry = actor.entry(now, What::SignedOut).on(actor.session());
+        Ok(self.store.end_session(actor.session(), entry).await?)
     }
 
     /// Permission to do `deed` to a camera.
@@ -154,7 +160,7 @@ impl Access {
         deed: Deed,
     ) -> Result<CameraGrant, AccessError> {
         let camera = self.store.camera(id).await?.ok_or(AccessError::Hidden)?;
-        permit(actor, deed, Object::Camera(&camera.agency))?;
+        permit(actor, deed, camera.object())?;
         Ok(CameraGrant {
             actor: actor.clone(),
             camera,
@@ -168,6 +174,21 @@ impl Access {
     /// The deed is not allowed.
     pub fn admin(&self, actor: &Actor, deed: Deed) -> Result<AdminGrant, AccessError> {
         permit(actor, deed, Object::System)?;
+        Ok(AdminGrant {
+            actor: Some(actor.clone()),
+            deed,
+        })
+    }
+
+    /// Permission to do `deed` to some things of its kind; the service asks for each.
+    ///
+    /// # Errors
+    /// There is nothing that the actor may do it to.
+    pub fn some(&self, actor: &Actor, deed: Deed) -> Result<AdminGrant, AccessError> {
+        let (kind, action) = deed.wants();
+        if !actor.permissions().allow_some(kind, action) {
+            return Err(AccessError::Forbidden);
+        }
         Ok(AdminGrant {
             actor: Some(actor.clone()),
             deed,
@@ -192,7 +213,7 @@ impl Access {
     ) -> Result<PlaybackGrant, AccessError> {
         let playback = self.store.playback(id).await?;
         let playback = playback
-            .filter(|playback| playback.owner == actor.user.id)
+            .filter(|playback| playback.owner == actor.user_id())
             .ok_or(AccessError::Hidden)?;
         self.playback_grant(actor, playback).await
     }
@@ -239,22 +260,40 @@ impl Access {
 
     async fn check_session(
         &self,
-        found: Option<(Session, User)>,
+        found: Option<(Session, u64)>,
         origin: Origin,
     ) -> Result<Actor, AccessError> {
         let now = self.clock.wall();
-        let (session, user) = found
-            .filter(|(session, user)| session.is_live(now) && !user.disabled)
+        let (session, revision) = found
+            .filter(|(session, _)| session.is_live(now))
             .ok_or(AccessError::Unauthenticated)?;
+        let person = self.person(session.user, revision).await?;
         if session.wants_touch(now) {
             self.store.touch_session(session.id, now).await?;
         }
         Ok(Actor {
-            user,
-            session: session.id,
+            person,
+            door: Door::Session(session.id),
             expires_at: session.expires_at(),
             origin,
         })
+    }
+
+    /// Whoever it is, provided they are active; as the directory was at `revision` or later.
+    async fn person(&self, id: UserId, revision: u64) -> Result<Arc<Known>, AccessError> {
+        let known = match self.people.get(id, revision) {
+            Some(known) => known,
+            None => {
+                let person = self.store.person(id).await?;
+                let person = person.ok_or(AccessError::Unauthenticated)?;
+                self.people.keep(person.into())
+            }
+        };
+        if known.user.status == Status::Active {
+            Ok(known)
+        } else {
+            Err(AccessError::Unauthenticated)
+        }
     }
 }
 

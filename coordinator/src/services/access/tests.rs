@@ -6,9 +6,9 @@ use shared::testing::SegmentBuilder;
 
 use super::super::testing::{NOW, PASSWORD, World};
 use super::*;
-use crate::domain::access::Role;
 use crate::domain::agency::AgencyCode;
 use crate::domain::camera::CameraChange;
+use crate::domain::group::RoleCode;
 
 #[tokio::test]
 async fn only_the_right_password_signs_in_and_the_token_is_kept_as_a_hash() {
@@ -21,8 +21,9 @@ async fn only_the_right_password_signs_in_and_the_token_is_kept_as_a_hash() {
         .unwrap();
     let presented = SessionToken::presented(signed_in.token.expose());
     let actor = access.actor(&presented, Origin::default()).await.unwrap();
-    assert_eq!((actor.login(), actor.role()), ("metro", Role::Operator));
-    assert_eq!(actor.permissions().len(), 2);
+    assert_eq!(actor.login(), "metro");
+    assert!(actor.user().roles.contains(&RoleCode::operator()));
+    assert_eq!(actor.permissions().rules().len(), 2);
     for (login, password) in [
         ("METRO", "wrong password"),
         ("nobody", PASSWORD),
@@ -89,7 +90,7 @@ async fn sessions_end_by_idleness_and_by_age() {
         .services
         .access
         .store
-        .session(used.actor.session)
+        .session(used.actor.session())
         .await;
     assert_eq!(gone.unwrap(), None);
 }

@@ -138,7 +138,7 @@ impl Agents {
         let count = |id| {
             let visible = cameras
                 .iter()
-                .filter(|camera| camera.agent == id && grant.may_view(&camera.agency));
+                .filter(|camera| camera.agent == id && grant.may_view(camera));
             u32::try_from(visible.count()).unwrap_or(u32::MAX)
         };
         Ok(agents

@@ -1,4 +1,4 @@
-//! Cameras, agencies, and what the centre tells agents.
+//! Cameras, and what the centre tells agents.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -9,7 +9,7 @@ use shared::wire::control::{Action, CameraInfo, CameraPolicy, Command, CommandOu
 use super::audit::write_audit;
 use super::columns::{Blob, Count, Json, Name, Us};
 use super::{SqlError, Sqlite};
-use crate::domain::agency::{Agency, AgencyCode};
+use crate::domain::agency::AgencyCode;
 use crate::domain::audit::Entry;
 use crate::domain::camera::{Camera, CameraChange, CameraSettings};
 use crate::stores::{CameraChanged, Cameras, Result};
@@ -81,22 +81,6 @@ impl Cameras for Sqlite {
                 None
             };
             Ok(CameraChanged::Yes(Box::new(changed), order))
-        })
-        .await
-    }
-
-    async fn agencies(&self) -> Result<Vec<Agency>> {
-        self.read("list agencies", |sql| {
-            let mut all =
-                sql.prepare_cached("select code, name_en, name_ar from agencies order by code")?;
-            let agencies = all.query_map([], |row| {
-                Ok(Agency {
-                    code: row.get::<_, Name<AgencyCode>>(0)?.0,
-                    name_en: row.get(1)?,
-                    name_ar: row.get(2)?,
-                })
-            })?;
-            Ok(agencies.collect::<Result<_, _>>()?)
         })
         .await
     }

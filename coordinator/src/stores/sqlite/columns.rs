@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::hash::Sha256;
 use shared::id::{
-    AgentId, BootId, CameraId, CommandId, InviteId, LedgerId, PlaybackId, RunId, SegmentId,
-    SessionId, SiteId, UserId,
+    AgentId, BootId, CameraId, CommandId, GroupId, InviteId, LedgerId, PlaybackId, RunId,
+    SegmentId, SessionId, SiteId, UserId,
 };
 use shared::segment::{Signature, StreamKind};
 use shared::time::{TimeRange, WallTime};
@@ -33,7 +33,7 @@ macro_rules! fixed {
 }
 
 fixed! {
-    AgentId, BootId, CameraId, CommandId, InviteId, LedgerId, PlaybackId, RunId, SegmentId,
+    AgentId, BootId, CameraId, CommandId, GroupId, InviteId, LedgerId, PlaybackId, RunId, SegmentId,
     SessionId, Sha256, Signature, SiteId, UserId,
 }
 

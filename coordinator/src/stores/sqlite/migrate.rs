@@ -14,7 +14,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration::sql(include_str!("migrations/0001_first.sql")),
     Migration::sql(include_str!("migrations/0002_time_zone.sql")),
     Migration::sql(include_str!("migrations/0003_audit_chain.sql")).then(chain_existing),
-    // Next: include_str!("migrations/0004_….sql"), with a fixture of version 3 in `fixtures/`.
+    Migration::sql(include_str!("migrations/0004_identity.sql")),
+    // Next: include_str!("migrations/0005_….sql"), with a fixture of version 4 in `fixtures/`.
 ];
 
 type Then = fn(&Connection) -> Result<(), SqlError>;

@@ -16,6 +16,7 @@ mod people;
 mod playbacks;
 mod readers;
 mod report;
+mod sessions;
 mod uploads;
 mod writer;
 

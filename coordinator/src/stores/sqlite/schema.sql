@@ -11,7 +11,10 @@ create table agencies (
   -- Capitals, digits and `_`: part of permissions and of object paths.
   code text not null primary key check (length(code) between 1 and 32),
   name_en text not null,
-  name_ar text not null
+  name_ar text not null,
+  -- Counts its changes; in the tables of people as well, so that nobody overwrites what they have
+  -- not seen.
+  revision integer not null default 1
 ) strict, without rowid;
 
 -- Places with cameras.
@@ -254,19 +257,83 @@ create table totals (
   records_set_aside integer not null check (records_set_aside >= 0)
 ) strict;
 
+-- What somebody with a certain job may do.
+create table roles (
+  -- Small letters, digits and `_`.
+  code text not null primary key check (length(code) between 1 and 32),
+  name_en text not null,
+  name_ar text not null,
+  -- JSON list of rules such as "camera:own:view" or "!camera:METRO:export".
+  rules text not null,
+  -- 1: comes with the product and cannot be changed.
+  built_in integer not null default 0 check (built_in in (0, 1)),
+  revision integer not null default 1
+) strict, without rowid;
+
+-- People who have rules and roles in common.
+create table groups (
+  id blob not null primary key check (length(id) = 16),
+  name_en text not null,
+  name_ar text not null,
+  -- Not null: only its people can be members.
+  agency text references agencies,
+  -- As in `roles`.
+  rules text not null,
+  revision integer not null default 1
+) strict, without rowid;
+
+create table group_roles (
+  group_id blob not null references groups on delete cascade,
+  role text not null references roles,
+  primary key (group_id, role)
+) strict, without rowid;
+
 -- People.
 create table users (
   id blob not null primary key check (length(id) = 16),
-  -- Lower case.
+  -- NFKC in lower case.
   login text not null unique,
   display_name text not null,
-  -- Name of a `Role`.
-  role text not null,
   agency text references agencies,
   disabled integer not null default 0 check (disabled in (0, 1)),
-  -- Argon2id as a PHC string.
-  password text not null
+  -- Argon2id as a PHC string; empty: no password, signs in elsewhere.
+  password text not null,
+  -- The full name in Arabic.
+  name_ar text,
+  email text,
+  employee_number text,
+  department text,
+  section text,
+  -- As in `roles`: exceptions for this person.
+  rules text not null default '[]',
+  created_us integer not null default 0,
+  revision integer not null default 1
 ) strict, without rowid;
+
+-- Serves: one number, one person.
+create unique index users_by_employee_number on users (employee_number) where employee_number is not null;
+
+create table user_roles (
+  user_id blob not null references users on delete cascade,
+  role text not null references roles,
+  primary key (user_id, role)
+) strict, without rowid;
+
+create table group_members (
+  user_id blob not null references users on delete cascade,
+  group_id blob not null references groups on delete cascade,
+  primary key (user_id, group_id)
+) strict, without rowid;
+
+-- Serves: deleting a group.
+create index group_members_by_group on group_members (group_id);
+
+-- Counts every change of people, groups, roles and agencies. Each change is decided on one revision
+-- and made only if that is still the newest.
+create table directory (
+  one integer primary key check (one = 1),
+  revision integer not null
+) strict;
 
 -- Signed-in browsers and clients.
 create table sessions (

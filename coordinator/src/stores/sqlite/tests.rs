@@ -10,9 +10,9 @@ use shared::wire::control::{Action, UploadPolicy};
 use tempfile::TempDir;
 
 use super::{FILE, Opening, SqlError, Sqlite, migrate};
-use crate::domain::access::Role;
 use crate::domain::audit::What;
 use crate::domain::audit::chain::Verifier;
+use crate::domain::group::RoleCode;
 use crate::domain::segment::{CentreCopy, EdgeCopy};
 use crate::stores::{Store, StoreError};
 
@@ -310,12 +310,15 @@ async fn understand(fixture: &str, entries: u64, time_zone: Option<&str>) {
     );
     assert_eq!(store.stored_totals().await.unwrap(), (1, 1_600));
     assert_eq!(store.set_aside().await.unwrap(), 1);
-    let (session, user) = store
+    let (session, _) = store
         .session(id(20, SessionId::from_slice))
         .await
         .unwrap()
         .unwrap();
-    assert_eq!((session.user, user.role), (user.id, Role::Operator));
+    let person = store.person(session.user).await.unwrap().unwrap();
+    assert!(person.user.roles.contains(&RoleCode::operator()));
+    let rules: Vec<_> = person.rules.iter().map(ToString::to_string).collect();
+    assert_eq!(rules, ["camera:own:view", "camera:own:playback"]);
     let playback = store
         .playback(id(22, PlaybackId::from_slice))
         .await

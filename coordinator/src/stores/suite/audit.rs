@@ -6,7 +6,8 @@ use shared::id::{AgentId, SessionId, UserId};
 use super::{NOW, Under, agent, entry, invite};
 use crate::domain::audit::chain::{Head, Record, Verifier};
 use crate::domain::audit::{Entry, Origin, What, Who};
-use crate::domain::user::Login;
+use crate::domain::directory::Change;
+use crate::domain::user::Status;
 
 /// The whole chain, page by page.
 async fn verified(store: &Under) -> Option<Head> {
@@ -37,11 +38,10 @@ pub(crate) async fn changes_and_their_entries_are_one(store: Under) {
         .end_session(SessionId::new(NOW), entry())
         .await
         .unwrap();
-    let nobody = Login::new("nobody").unwrap();
-    store
-        .set_password(nobody, "x".into(), entry())
-        .await
-        .unwrap();
+    let newer = store.directory().await.unwrap().revision + 1;
+    let nobody = Change::SetStatus(UserId::new(NOW), Status::Active);
+    let made = store.change_directory(newer, nobody, None, entry());
+    assert!(!made.await.unwrap());
     assert_eq!(length(&store).await, 2, "nothing was changed");
     store.revoke(agent, NOW, entry()).await.unwrap();
     store.audit(vec![entry(), entry()]).await.unwrap();

@@ -10,6 +10,7 @@ pub(crate) mod playbacks;
 pub(crate) mod reports;
 pub(crate) mod uploads;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,9 +25,9 @@ use shared::wire::segment::Growth;
 use super::{
     Applied, Change, Enrolled, Enrolment, NewInvite, NewUpload, Numbered, Store, UploadBegun,
 };
-use crate::domain::access::Role;
 use crate::domain::audit::{Entry, What, Who};
-use crate::domain::user::{Login, Session, User};
+use crate::domain::group::RoleCode;
+use crate::domain::user::{Login, Session, Status, User};
 
 /// Every test of the suite as a test of its own.
 macro_rules! store_suite {
@@ -57,7 +58,9 @@ macro_rules! store_suite {
             uploads::stored_means_stored_with_that_root,
             uploads::a_lost_object_can_be_uploaded_again,
             uploads::stored_segments_are_listed_page_by_page,
-            people::logins_are_unique_and_passwords_end_sessions,
+            people::a_changed_directory_is_read_back,
+            people::a_change_decided_on_an_older_directory_is_not_made,
+            people::disabled_and_reset_people_have_no_session,
             people::the_first_user_is_created_once,
             people::the_first_candidate_becomes_the_secret,
             playbacks::sessions_end_with_everything_on_them,
@@ -187,10 +190,19 @@ fn user(login: &str) -> User {
     User {
         id: UserId::new(NOW),
         login: Login::new(login).unwrap(),
-        display_name: login.to_owned(),
-        role: Role::Operator,
+        display_name: login.trim().parse().unwrap(),
+        arabic_name: "ليلى حسن".parse().ok(),
+        email: "layla@example.org".parse().ok(),
+        employee_number: None,
         agency: Some("BUS".parse().unwrap()),
-        disabled: false,
+        department: "Lines".parse().ok(),
+        section: "Red".parse().ok(),
+        status: Status::Active,
+        roles: BTreeSet::from([RoleCode::operator()]),
+        groups: BTreeSet::new(),
+        rules: vec!["!camera:BUS:export".parse().unwrap()],
+        created_at: NOW,
+        revision: 1,
     }
 }
 

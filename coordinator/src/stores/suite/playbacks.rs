@@ -15,8 +15,7 @@ async fn watched(store: &dyn Store) -> (CameraId, User) {
     let told = vec![camera_info(camera, "gate")];
     store.tell_cameras(agent, told).await.unwrap();
     let layla = user("layla");
-    let created = store.create_user(layla.clone(), "hash".into(), entry());
-    assert!(created.await.unwrap());
+    super::people::create(store, &layla).await;
     (camera, layla)
 }
 
@@ -51,8 +50,8 @@ pub(crate) async fn sessions_end_with_everything_on_them(store: Under) {
     assert_eq!(store.playback(ended.id).await.unwrap(), None);
     store.touch_session(two.id, NOW + after(100)).await.unwrap();
     store.touch_session(two.id, NOW + after(50)).await.unwrap();
-    let (seen, owner) = store.session(two.id).await.unwrap().unwrap();
-    assert_eq!((seen.last_seen, owner), (NOW + after(100), layla));
+    let (seen, _) = store.session(two.id).await.unwrap().unwrap();
+    assert_eq!((seen.last_seen, seen.user), (NOW + after(100), layla.id));
     store
         .touch_playback(kept.id, NOW + after(10))
         .await

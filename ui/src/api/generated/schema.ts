@@ -617,25 +617,29 @@ export interface components {
     /** @description Who is signed in, and what they may do. */
     Me: {
       /**
-       * @description Code of the agency whose cameras an operator sees.
+       * @description What the person belongs to; left out for people of the whole authority.
        * @example METRO
        */
       agency?: string | null
+      /**
+       * @description The full name in Arabic.
+       * @example ليلى حسن
+       */
+      arabic_name?: string | null
       /** @example Administrator */
       display_name: string
       /** @example admin */
       login: string
       /**
-       * @description What the role allows, such as `camera:DUBAI_POLICE:view`; a hint for the interface, the
-       *     server decides.
+       * @description What the person may do, such as `camera:DUBAI_POLICE:view`, and with `!` before it what not;
+       *     a hint for the interface, the server decides.
        * @example [
-       *       "camera:*:view",
-       *       "agent:*:manage"
+       *       "camera:METRO:view",
+       *       "camera:METRO:playback",
+       *       "!camera:METRO:export"
        *     ]
        */
       permissions: string[]
-      /** @example administrator */
-      role: string
       /** Format: uuid */
       user_id: string
     }

@@ -1,0 +1,465 @@
+//! The directory: people, groups, roles and agencies, and their passwords.
+//!
+//! What a change may do is decided in `domain::directory` on the whole of it; here a change is made
+//! from what was asked, decided, and written if the directory is still the one it was decided on.
+
+mod groups;
+mod passwords;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use data_encoding::BASE32_NOPAD;
+pub use groups::{NewGroup, NewRole};
+pub(super) use passwords::{Passwords, random_bytes};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use shared::clock::Clock;
+use shared::id::{GroupId, UserId};
+
+use super::Parts;
+use super::access::{AccessError, Actor, AdminGrant, SignInError};
+use crate::domain::access::{Decision, Deed, Object, Rule};
+use crate::domain::agency::AgencyCode;
+use crate::domain::audit::{Entry, What, Who};
+use crate::domain::directory::{Author, Change, Directory, Refusal};
+use crate::domain::group::RoleCode;
+use crate::domain::login::LoginError;
+use crate::domain::text::{Email, Line};
+use crate::domain::user::{Login, MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Status, User};
+use crate::stores::{Store, StoreError};
+
+/// Creates and changes people, groups, roles and agencies.
+#[derive(Debug)]
+pub struct Users {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    passwords: Arc<Passwords>,
+}
+
+/// The account made at the first start. The password is told this once.
+#[derive(Debug)]
+pub struct FirstAdministrator {
+    pub login: String,
+    pub password: SecretString,
+}
+
+/// What a person is, besides their groups and their status.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    pub login: String,
+    pub display_name: Line<128>,
+    pub arabic_name: Option<Line<128>>,
+    pub email: Option<Email>,
+    pub employee_number: Option<Line<32>>,
+    pub agency: Option<AgencyCode>,
+    pub department: Option<Line<128>>,
+    pub section: Option<Line<128>>,
+    pub roles: BTreeSet<RoleCode>,
+    pub rules: Vec<Rule>,
+}
+
+impl Profile {
+    /// Somebody of whom nothing else is known yet.
+    pub fn new(login: &str, display_name: Line<128>) -> Self {
+        Self {
+            login: login.to_owned(),
+            display_name,
+            arabic_name: None,
+            email: None,
+            employee_number: None,
+            agency: None,
+            department: None,
+            section: None,
+            roles: BTreeSet::new(),
+            rules: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum UserError {
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    #[error("there is no login `{login}`")]
+    Unknown { login: String },
+    #[error(
+        "a password has at least {MIN_PASSWORD_CHARS} characters and at most {MAX_PASSWORD_BYTES} bytes"
+    )]
+    Password,
+    #[error("the old password is wrong")]
+    WrongPassword,
+    #[error("too many passwords are being checked")]
+    TooManyAttempts,
+    #[error("a person, a group or a role has at most {most} {what}")]
+    TooMany { what: &'static str, most: usize },
+    /// Others change the directory faster than this change could be decided.
+    #[error("the directory keeps changing; try again")]
+    Restless,
+    #[error("could not hash the password: {message}")]
+    Hash { message: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+const FIRST_LOGIN: &str = "admin";
+
+/// How often a change is decided anew because somebody else was faster.
+const TRIES: usize = 5;
+
+impl Users {
+    pub(super) fn new(parts: &Parts, passwords: Arc<Passwords>) -> Self {
+        Self {
+            store: Arc::clone(&parts.store),
+            clock: Arc::clone(&parts.clock),
+            passwords,
+        }
+    }
+
+    /// Creates the first administrator when there is nobody yet, with a random password that is
+    /// returned this once.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn bootstrap(&self) -> Result<Option<FirstAdministrator>, UserError> {
+        if !self.store.directory().await?.users.is_empty() {
+            return Ok(None);
+        }
+        // 100 random bits in letters and digits that are hard to confuse.
+        let password = BASE32_NOPAD.encode(&random_bytes::<13>())[..20].to_ascii_lowercase();
+        let password = SecretString::from(password);
+        let hash = self.passwords.hash(password.clone()).await?;
+        let display_name = "Administrator".parse().map_err(|_| LoginError::Malformed)?;
+        let profile = Profile {
+            roles: BTreeSet::from([RoleCode::administrator()]),
+            ..Profile::new(FIRST_LOGIN, display_name)
+        };
+        let user = self.new_user(profile)?;
+        let entry = Entry::new(user.created_at, Who::System, What::UserCreated).on(user.id);
+        let created = self.store.create_first_user(user, hash, entry).await?;
+        Ok(created.then_some(FirstAdministrator {
+            login: FIRST_LOGIN.to_owned(),
+            password,
+        }))
+    }
+
+    /// A person who signs in with `password`, or not with a password at all.
+    ///
+    /// # Errors
+    /// A value is not allowed, or the change is refused.
+    pub async fn create(
+        &self,
+        grant: &AdminGrant,
+        profile: Profile,
+        password: Option<SecretString>,
+    ) -> Result<User, UserError> {
+        grant.for_deed(Deed::ManageUsers)?;
+        let hash = match password {
+            Some(password) => Some(self.hash(password).await?),
+            None => None,
+        };
+        let user = self.new_user(profile)?;
+        let change = Change::CreateUser(Box::new(user.clone()));
+        let details = json!({ "login": user.login.as_str(), "agency": user.agency });
+        let what = What::UserCreated;
+        self.make(grant, change, hash, what, user.id, details)
+            .await?;
+        Ok(user)
+    }
+
+    /// Replaces what a person is by `profile`, provided nobody has changed it since `revision`.
+    ///
+    /// # Errors
+    /// A value is not allowed, or the change is refused.
+    pub async fn replace(
+        &self,
+        grant: &AdminGrant,
+        id: UserId,
+        revision: u64,
+        profile: Profile,
+    ) -> Result<User, UserError> {
+        grant.for_deed(Deed::ManageUsers)?;
+        let user = User {
+            id,
+            revision,
+            ..self.new_user(profile)?
+        };
+        let before = self
+            .store
+            .person(id)
+            .await?
+            .map(|person| facts(&person.user));
+        let details = difference(before.unwrap_or_default(), facts(&user));
+        let change = Change::ReplaceUser(Box::new(user));
+        let after = self
+            .make(grant, change, None, What::UserChanged, id, details)
+            .await?;
+        found(after, id)
+    }
+
+    /// Ends everything that a person has open when they are disabled.
+    ///
+    /// # Errors
+    /// The change is refused.
+    pub async fn set_status(
+        &self,
+        grant: &AdminGrant,
+        id: UserId,
+        status: Status,
+    ) -> Result<User, UserError> {
+        grant.for_deed(Deed::ManageUsers)?;
+        let what = match status {
+            Status::Active => What::UserEnabled,
+            Status::Disabled => What::UserDisabled,
+        };
+        let change = Change::SetStatus(id, status);
+        let after = self
+            .make(grant, change, None, what, id, Value::Null)
+            .await?;
+        found(after, id)
+    }
+
+    /// Sets a password and ends all sessions of its owner.
+    ///
+    /// # Errors
+    /// The password is too short or too long, or the change is refused.
+    pub async fn set_password(
+        &self,
+        grant: &AdminGrant,
+        id: UserId,
+        password: SecretString,
+    ) -> Result<(), UserError> {
+        grant.for_deed(Deed::ManageUsers)?;
+        let hash = self.hash(password).await?;
+        let change = Change::ResetCredentials(id);
+        let what = What::PasswordSet;
+        self.make(grant, change, Some(hash), what, id, Value::Null)
+            .await?;
+        Ok(())
+    }
+
+    /// Sets one's own password and ends all one's sessions, this one included.
+    ///
+    /// # Errors
+    /// The old one is wrong, or the new one too short or too long.
+    pub async fn set_own_password(
+        &self,
+        actor: &Actor,
+        old: SecretString,
+        new: SecretString,
+    ) -> Result<(), UserError> {
+        let known = self.store.person_by_login(actor.user().login.clone());
+        let hash = known.await?.and_then(|(_, hash)| hash);
+        match self.passwords.verify(old, hash).await {
+            Ok(true) => {}
+            Ok(false) | Err(SignInError::Wrong) => return Err(UserError::WrongPassword),
+            Err(SignInError::TooMany) => return Err(UserError::TooManyAttempts),
+            Err(SignInError::Store(error)) => return Err(error.into()),
+        }
+        let hash = self.hash(new).await?;
+        for _ in 0..TRIES {
+            let seen = self.store.directory().await?.revision;
+            let change = Change::ResetCredentials(actor.user_id());
+            let entry = actor.entry(self.clock.wall(), What::PasswordSet);
+            let entry = entry.on(actor.user_id());
+            let written = self
+                .store
+                .change_directory(seen, change, Some(hash.clone()), entry);
+            if written.await? {
+                return Ok(());
+            }
+        }
+        Err(UserError::Restless)
+    }
+
+    /// # Errors
+    /// The change is refused.
+    pub async fn add_member(
+        &self,
+        grant: &AdminGrant,
+        user: UserId,
+        group: GroupId,
+    ) -> Result<User, UserError> {
+        grant.for_deed(Deed::ManageUsers)?;
+        let change = Change::AddMember(user, group);
+        let details = json!({ "group": group });
+        let after = self
+            .make(grant, change, None, What::MemberAdded, user, details)
+            .await?;
+        found(after, user)
+    }
+
+    /// # Errors
+    /// The change is refused.
+    pub async fn remove_member(
+        &self,
+        grant: &AdminGrant,
+        user: UserId,
+        group: GroupId,
+    ) -> Result<User, UserError> {
+        grant.for_deed(Deed::ManageUsers)?;
+        let change = Change::RemoveMember(user, group);
+        let details = json!({ "group": group });
+        let after = self
+            .make(grant, change, None, What::MemberRemoved, user, details)
+            .await?;
+        found(after, user)
+    }
+
+    /// Whom the grant shows, by login, in the directory they stand in.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn list(&self, grant: &AdminGrant) -> Result<(Directory, Vec<User>), UserError> {
+        grant.for_deed(Deed::ViewUsers)?;
+        let directory = self.store.directory().await?;
+        let mut users: Vec<_> = directory
+            .users
+            .values()
+            .filter(|user| sees(grant, Deed::ViewUsers, user.agency.as_ref()))
+            .cloned()
+            .collect();
+        users.sort_unstable_by(|one, other| one.login.as_str().cmp(other.login.as_str()));
+        Ok((directory, users))
+    }
+
+    /// # Errors
+    /// The person does not exist for the actor.
+    pub async fn get(
+        &self,
+        grant: &AdminGrant,
+        id: UserId,
+    ) -> Result<(Directory, User), UserError> {
+        grant.for_deed(Deed::ViewUsers)?;
+        let directory = self.store.directory().await?;
+        let user = directory.users.get(&id).cloned();
+        let user = user.filter(|user| sees(grant, Deed::ViewUsers, user.agency.as_ref()));
+        Ok((directory, user.ok_or(AccessError::Hidden)?))
+    }
+
+    /// For the command line, where people are named by login.
+    ///
+    /// # Errors
+    /// There is no such login.
+    pub async fn by_login(&self, grant: &AdminGrant, login: &str) -> Result<User, UserError> {
+        grant.for_deed(Deed::ManageUsers)?;
+        let unknown = || UserError::Unknown {
+            login: login.chars().take(Login::MAX_LENGTH).collect(),
+        };
+        let known = Login::new(login).ok_or_else(unknown)?;
+        let found = self.store.person_by_login(known).await?;
+        found.map(|(person, _)| person.user).ok_or_else(unknown)
+    }
+
+    /// Decides a change and writes it with its entry; decides again when somebody else was faster.
+    async fn make(
+        &self,
+        grant: &AdminGrant,
+        change: Change,
+        password: Option<String>,
+        what: What,
+        object: impl ToString,
+        details: Value,
+    ) -> Result<Directory, UserError> {
+        let permissions = grant.permissions();
+        let author = Author {
+            user: grant.user_id(),
+            permissions: &permissions,
+        };
+        let entry = grant.entry(self.clock.wall(), what);
+        let entry = entry.on(object).with(details);
+        for _ in 0..TRIES {
+            let directory = self.store.directory().await?;
+            let after = directory.after(author, &change)?;
+            let agency = after
+                .agency_of(&change)
+                .or_else(|| directory.agency_of(&change));
+            let entry = entry.clone().in_agency(agency.cloned());
+            let (change, password) = (change.clone(), password.clone());
+            let seen = directory.revision;
+            let written = self.store.change_directory(seen, change, password, entry);
+            if written.await? {
+                return Ok(after);
+            }
+        }
+        Err(UserError::Restless)
+    }
+
+    fn new_user(&self, profile: Profile) -> Result<User, UserError> {
+        bounded("roles", profile.roles.len(), User::MAX_MEMBERSHIPS)?;
+        bounded("permissions", profile.rules.len(), User::MAX_RULES)?;
+        let now = self.clock.wall();
+        Ok(User {
+            id: UserId::new(now),
+            login: Login::chosen(&profile.login)?,
+            display_name: profile.display_name,
+            arabic_name: profile.arabic_name,
+            email: profile.email,
+            employee_number: profile.employee_number,
+            agency: profile.agency,
+            department: profile.department,
+            section: profile.section,
+            status: Status::Active,
+            roles: profile.roles,
+            groups: BTreeSet::new(),
+            rules: profile.rules,
+            created_at: now,
+            revision: 1,
+        })
+    }
+
+    async fn hash(&self, password: SecretString) -> Result<String, UserError> {
+        passwords::check(&password)?;
+        self.passwords.hash(password).await
+    }
+}
+
+fn bounded(what: &'static str, length: usize, most: usize) -> Result<(), UserError> {
+    if length > most {
+        return Err(UserError::TooMany { what, most });
+    }
+    Ok(())
+}
+
+fn sees(grant: &AdminGrant, deed: Deed, agency: Option<&AgencyCode>) -> bool {
+    grant.decide(deed, Object::Of(agency)) == Decision::Allowed
+}
+
+fn found(directory: Directory, id: UserId) -> Result<User, UserError> {
+    let mut users = directory.users;
+    Ok(users.remove(&id).ok_or(AccessError::Hidden)?)
+}
+
+/// What the audit tells of a person.
+fn facts(user: &User) -> Value {
+    json!({
+        "login": user.login.as_str(),
+        "display_name": user.display_name,
+        "arabic_name": user.arabic_name,
+        "email": user.email,
+        "employee_number": user.employee_number,
+        "agency": user.agency,
+        "department": user.department,
+        "section": user.section,
+        "roles": user.roles,
+        "permissions": user.rules,
+    })
+}
+
+/// The fields that differ, each with what it was and what it is.
+fn difference(before: Value, after: Value) -> Value {
+    let (Value::Object(before), Value::Object(after)) = (before, after) else {
+        return Value::Null;
+    };
+    let changed = after.into_iter().filter_map(|(key, is)| {
+        let was = before.get(&key).cloned().unwrap_or_default();
+        (was != is).then(|| (key, json!({ "from": was, "to": is })))
+    });
+    Value::Object(changed.collect())
+}
