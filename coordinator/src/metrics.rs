@@ -328,7 +328,7 @@ impl Page {
         ]
     }
 
-    fn gauges(&self) -> [(&'static str, &'static str, u64); 2] {
+    fn gauges(&self) -> [(&'static str, &'static str, u64); 4] {
         let Self(figures) = self;
         [
             (
@@ -340,6 +340,16 @@ impl Page {
                 "edge_cache_bytes",
                 "Footage of agents held in memory",
                 figures.edge_cache_bytes.get(),
+            ),
+            (
+                "audit_chain_broken",
+                "Whether the audit is not what was written, or not what agents remember",
+                figures.audit_chain_broken.get(),
+            ),
+            (
+                "audit_disputes",
+                "Heads of the audit that agents remember, that are not in it and that nobody has explained",
+                figures.audit_disputes.get(),
             ),
         ]
     }

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod audit_head;
 mod check_config;
 mod drill;
 mod enroll;
@@ -46,6 +47,8 @@ enum Command {
     Drill(drill::Drill),
     /// Ask the running agent how it is doing.
     Status(status::Status),
+    /// Print what this site keeps of the coordinator's audit, for whoever doubts it.
+    AuditHead,
     /// Check the file of settings and say what is wrong with it.
     CheckConfig,
 }
@@ -70,6 +73,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Probe(probe) => probe.run(&cli.config, clock.as_ref()).await,
         Command::Drill(drill) => drill.run(&cli.config, clock).await,
         Command::Status(status) => status.run(&load(&cli.config)?).await,
+        Command::AuditHead => audit_head::run(&load(&cli.config)?),
         Command::CheckConfig => check_config::run(&cli.config),
     }
 }

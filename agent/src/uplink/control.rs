@@ -18,6 +18,7 @@ use shared::wire::control::{
 use shared::wire::{PROTOCOL_MAX, PROTOCOL_MIN, StreamHeader};
 
 use super::connection::{Connection, Receiver, Sender};
+use super::witness::Witness;
 use super::{SessionEnd, Shared as Uplink};
 
 /// Above all other streams.
@@ -41,6 +42,7 @@ pub(super) struct Control {
     receiver: Receiver,
     /// As told in the hello.
     cameras: Vec<CameraInfo>,
+    witness: Witness,
 }
 
 /// Says hello and waits for the welcome. Gives the stream, the welcome, and how far our clock is
@@ -49,6 +51,7 @@ pub(super) async fn greet(
     connection: &Connection,
     uplink: &Uplink,
     agent: AgentId,
+    witness: Witness,
 ) -> Result<(Control, Welcome, i64), SessionEnd> {
     let (mut sender, mut receiver) = connection.open().await?;
     sender.set_priority(PRIORITY);
@@ -65,13 +68,15 @@ pub(super) async fn greet(
         time_zone: zone_name(uplink),
         now: asked,
         cameras: cameras.clone(),
+        audit_head: witness.newest(),
     };
     sender.message(&FromAgent::Hello(hello)).await?;
     let welcome = async {
         loop {
             match receiver.message::<ToAgent>().await? {
                 Some(ToAgent::Welcome(welcome)) => return Ok(welcome),
-                Some(ToAgent::Unknown) => {}
+                // Heads follow; one that comes early comes again.
+                Some(ToAgent::Unknown | ToAgent::AuditHead(_)) => {}
                 Some(ToAgent::Command(_)) => {
                     return Err(SessionEnd::Protocol(
                         "a command before the welcome".to_owned(),
@@ -94,6 +99,7 @@ pub(super) async fn greet(
         sender,
         receiver,
         cameras,
+        witness,
     };
     Ok((control, welcome, offset))
 }
@@ -124,6 +130,7 @@ pub(super) async fn run(
         mut sender,
         receiver,
         mut cameras,
+        mut witness,
     } = control;
     let mut incoming = pin!(receiver.messages::<ToAgent>());
     let mut outcomes = FuturesUnordered::new();
@@ -149,6 +156,7 @@ pub(super) async fn run(
             message = incoming.next() => {
                 match message {
                     Some(Ok(ToAgent::Command(command))) => outcomes.push(uplink.commands.begin(command, uplink)),
+                    Some(Ok(ToAgent::AuditHead(head))) => witness.take(head, uplink.clock.wall()),
                     Some(Ok(ToAgent::Welcome(_) | ToAgent::Unknown)) => {}
                     Some(Err(error)) => return error.into(),
                     None => return SessionEnd::Protocol("the control stream ended".to_owned()),

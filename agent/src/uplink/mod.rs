@@ -15,6 +15,7 @@ pub mod planner;
 mod session;
 pub mod status;
 mod upload;
+pub mod witness;
 
 use std::path::PathBuf;
 use std::sync::Arc;

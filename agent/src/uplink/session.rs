@@ -12,6 +12,7 @@ use super::connection::{
 };
 use super::status::State;
 use super::upload::Plans;
+use super::witness::Witness;
 use super::{Shared, control, fetch, metadata, upload, ways};
 use crate::buffer::IndexError;
 use crate::identity::Enrolment;
@@ -131,9 +132,13 @@ async fn work(
     enrolment: &Enrolment,
     plans: &mut Plans,
 ) -> SessionEnd {
+    let witness = match Witness::open(&uplink.settings.data_dir, enrolment) {
+        Ok(witness) => witness,
+        Err(problem) => return SessionEnd::Enrolment(problem),
+    };
     let greeting = tokio::select! {
         closed = connection.closed() => return closed.into(),
-        greeting = control::greet(connection, uplink, enrolment.agent) => greeting,
+        greeting = control::greet(connection, uplink, enrolment.agent, witness) => greeting,
     };
     let (control, welcome, offset) = match greeting {
         Ok(greeting) => greeting,

@@ -6,6 +6,7 @@ mod peer;
 mod place;
 
 use cctv_agent::identity::Key;
+use cctv_agent::uplink::witness;
 use serde_json::json;
 use shared::hash::Sha256;
 use shared::id::{CameraId, CommandId};
@@ -13,7 +14,7 @@ use shared::testing::Segment;
 use shared::time::WallTime;
 use shared::wire::CloseCode;
 use shared::wire::control::{
-    Action, CameraPolicy, Command, CommandOutcome, FromAgent, RecordingMode, ToAgent,
+    Action, AuditHead, CameraPolicy, Command, CommandOutcome, FromAgent, RecordingMode, ToAgent,
 };
 use shared::wire::segment::{FetchAnswer, FetchRequest, UploadAnswer, UploadResult};
 
@@ -357,5 +358,46 @@ async fn bytes_are_served_to_whoever_looks_at_them() {
         peer.seen().borrow().offers.is_empty(),
         "nothing leaves by itself"
     );
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_keeps_the_head_of_the_audit_and_tells_it_at_the_next_hello() {
+    let (peer, place) = (Peer::start(), Place::new(""));
+    place.enrol(&peer).await.unwrap();
+    let agent = place.run().await;
+    let seen = until(&mut peer.seen(), "a heartbeat", |seen| {
+        !seen.heartbeats.is_empty()
+    })
+    .await;
+    assert_eq!(seen.hellos[0].audit_head, None);
+    let head = |number, hash| AuditHead {
+        chain: 1,
+        number,
+        hash: Sha256::of(&[hash]),
+        at: WallTime::from_secs(1_800_000_000),
+    };
+    // A later one replaces the newest; an older one, or another under the same number, never does.
+    for head in [head(7, 7), head(9, 9), head(8, 8), head(9, 1)] {
+        peer.say(&ToAgent::AuditHead(head)).await;
+    }
+    // Messages are heard in order: with the answer to this one the heads have been taken.
+    let id = CommandId::new(WallTime::from_secs(1));
+    let action = Action::Unknown;
+    peer.say(&ToAgent::Command(Command { id, action })).await;
+    until(&mut peer.seen(), "an answer", |seen| {
+        !seen.outcomes.is_empty()
+    })
+    .await;
+    agent.stop().await;
+    let kept = witness::all(place.path()).unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].1[0].head, head(9, 9));
+    let agent = place.run().await;
+    let seen = until(&mut peer.seen(), "another hello", |seen| {
+        seen.hellos.len() == 2
+    })
+    .await;
+    assert_eq!(seen.hellos[1].audit_head, Some(head(9, 9)));
     agent.stop().await;
 }

@@ -1,7 +1,8 @@
-//! `audit verify`: also while the coordinator runs.
+//! `audit verify` and `audit explain`: also while the coordinator runs.
 
 use std::time::Instant;
 
+use anyhow::ensure;
 use clap::Subcommand;
 
 use super::print;
@@ -9,6 +10,9 @@ use crate::app::Console;
 use crate::config::Config;
 use crate::domain::access::Deed;
 use crate::domain::audit::chain::Head;
+
+/// Longest explanation, in characters.
+const MAX_WHY: usize = 500;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -20,10 +24,38 @@ pub(super) enum Command {
         #[arg(long = "head", value_name = "NUMBER:HASH")]
         heads: Vec<Head>,
     },
+    /// Say in the audit why agents remember another one, such as after a restore from a backup; the
+    /// alarm ends, what they remember stays on record
+    Explain {
+        /// What happened, for whoever reads the audit
+        why: String,
+    },
 }
 
 pub(super) fn run(config: &Config, command: Command) -> anyhow::Result<()> {
-    let Command::Verify { heads } = command;
+    match command {
+        Command::Verify { heads } => verify(config, heads),
+        Command::Explain { why } => explain(config, &why),
+    }
+}
+
+fn explain(config: &Config, why: &str) -> anyhow::Result<()> {
+    let why = why.trim();
+    ensure!(
+        (1..=MAX_WHY).contains(&why.chars().count()) && !why.chars().any(char::is_control),
+        "an explanation has 1 to {MAX_WHY} characters and no control characters"
+    );
+    let explained = Console::block_on(config, async |console| {
+        let grant = console.services.access.console(Deed::ViewStorage);
+        Ok(console.services.audit.explain(&grant, why).await?)
+    })?;
+    print(&match explained {
+        0 => "no agent remembers another audit; nothing was written\n".to_owned(),
+        count => format!("{count} remembered heads are explained in the audit\n"),
+    })
+}
+
+fn verify(config: &Config, heads: Vec<Head>) -> anyhow::Result<()> {
     let begun = Instant::now();
     let noted = heads.len();
     let head = Console::block_on(config, async |console| {

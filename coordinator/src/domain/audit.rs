@@ -3,6 +3,7 @@
 
 pub mod chain;
 mod origin;
+pub mod witness;
 
 pub use origin::Origin;
 
@@ -53,6 +54,12 @@ whats! {
     AgentRevoked = "agent_revoked",
     /// Entries from before there was a chain were put into it.
     AuditChained = "audit_chained",
+    /// An agent remembers an entry that is not in the audit.
+    AuditDisputed = "audit_disputed",
+    /// Somebody at the console said why agents remember another audit.
+    AuditExplained = "audit_explained",
+    /// The daily walk met an entry that is not what was written.
+    AuditFoundBroken = "audit_found_broken",
     CameraChanged = "camera_changed",
     CameraProbed = "camera_probed",
     CameraRestarted = "camera_restarted",

@@ -203,7 +203,7 @@ async fn work(
             let open = Orders::default();
             tokio::select! {
                 end = control::listen(receive, &session, context, &open) => end,
-                end = control::talk(send, waiting, &open) => end,
+                end = control::talk(send, waiting, context.services.audit.heads(), &open) => end,
                 end = streams(&session, context, &mut tasks) => end,
                 end = watch(&session, seal, context) => end,
                 error = session.connection.closed() => error.into(),
@@ -245,6 +245,11 @@ async fn welcome(
             "the coordinator cannot note the greeting now",
         )
     })?;
+    if let Some(head) = hello.audit_head
+        && let Err(error) = context.services.audit.compare(&session.grant, head).await
+    {
+        tracing::error!(agent.id = %session.grant.id(), %error, "could not compare the audit with what an agent remembers");
+    }
     let interval = context.heartbeat_interval.as_millis();
     let welcome = ToAgent::Welcome(Welcome {
         protocol,

@@ -1,13 +1,16 @@
 //! The control stream: heartbeats and lists of cameras up, commands down, their outcomes up.
 
 use std::collections::HashMap;
+use std::pin::{Pin, pin};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
 use shared::id::CommandId;
 use shared::wire::CloseCode;
-use shared::wire::control::{Command, CommandOutcome, FromAgent, ToAgent};
-use tokio::sync::{mpsc, oneshot};
+use shared::wire::control::{AuditHead, Command, CommandOutcome, FromAgent, ToAgent};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Sleep;
 
 use super::Context;
 use super::agent_session::{End, Session, rule};
@@ -19,6 +22,8 @@ use crate::services::ingest::IngestError;
 const MISSED_HEARTBEATS: u32 = 3;
 /// Commands without an outcome yet; more than that are forgotten.
 const OPEN_ORDERS: usize = 64;
+/// Between two heads of the audit told to one agent.
+const HEAD_PAUSE: Duration = Duration::from_secs(5);
 
 /// A command, and who waits for its outcome.
 pub(super) struct Order {
@@ -50,19 +55,51 @@ impl Orders {
     }
 }
 
-/// Sends commands until the session has no more.
+/// Sends commands until the session has no more, and the head of the audit as it moves on.
 pub(super) async fn talk(
     mut send: SendStream,
     mut orders: mpsc::Receiver<Order>,
+    mut heads: watch::Receiver<Option<AuditHead>>,
     open: &Orders,
 ) -> End {
-    while let Some(Order { command, outcome }) = orders.recv().await {
-        open.add(command.id, outcome);
-        if let Err(error) = message::write(&mut send, &ToAgent::Command(command)).await {
+    // What is known already goes at once.
+    heads.mark_changed();
+    let mut pause = pin!(tokio::time::sleep(Duration::ZERO));
+    loop {
+        let message = tokio::select! {
+            order = orders.recv() => {
+                let Some(Order { command, outcome }) = order else {
+                    return End::new(CloseCode::Done, "the session is over");
+                };
+                open.add(command.id, outcome);
+                ToAgent::Command(command)
+            }
+            head = next_head(&mut heads, pause.as_mut()) => {
+                pause.set(tokio::time::sleep(HEAD_PAUSE));
+                ToAgent::AuditHead(head)
+            }
+        };
+        if let Err(error) = message::write(&mut send, &message).await {
             return error.into();
         }
     }
-    End::new(CloseCode::Done, "the session is over")
+}
+
+/// The next head, not before `pause` is over.
+async fn next_head(
+    heads: &mut watch::Receiver<Option<AuditHead>>,
+    pause: Pin<&mut Sleep>,
+) -> AuditHead {
+    pause.await;
+    loop {
+        // Its sender lives as long as the services.
+        if heads.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        if let Some(head) = *heads.borrow_and_update() {
+            return head;
+        }
+    }
 }
 
 /// Hears the agent until it falls silent, leaves, or breaks a rule.

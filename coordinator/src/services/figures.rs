@@ -15,6 +15,10 @@ impl Figure {
         self.0.fetch_add(amount, Ordering::Relaxed);
     }
 
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
     pub(crate) fn subtract(&self, amount: u64) {
         self.0.fetch_sub(amount, Ordering::Relaxed);
     }
@@ -55,6 +59,11 @@ pub struct Figures {
     pub playback_bytes: Figure,
     /// Objects that disappeared from the store.
     pub objects_lost: Figure,
+    /// Gauge: 1 while the audit is not what was written, or an agent remembers another one and nobody
+    /// has explained it.
+    pub audit_chain_broken: Figure,
+    /// Gauge: heads that agents remember, that are not in the audit, and that nobody has explained.
+    pub audit_disputes: Figure,
     /// Sign-ins refused.
     pub sign_ins_refused: Figure,
 }

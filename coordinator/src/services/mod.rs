@@ -187,7 +187,7 @@ impl Services {
     /// Housekeeping until `stop`: ends what has expired, and compares catalogue and objects at the
     /// start and once a day. Run it as a task beside the edges.
     pub async fn run(&self, stop: CancellationToken) {
-        stop.run_until_cancelled(async {
+        let housekeeping = async {
             for hour in 0_u64.. {
                 if hour % 24 == 0
                     && let Err(error) = self.storage.reconcile().await
@@ -199,8 +199,9 @@ impl Services {
                 }
                 tokio::time::sleep(Duration::from_secs(3600)).await;
             }
-        })
-        .await;
+        };
+        let both = futures::future::join(housekeeping, self.audit.follow());
+        stop.run_until_cancelled(both).await;
     }
 
     /// Whether the database answers and objects can be written; for the readiness page.

@@ -238,6 +238,7 @@ pub(super) fn hello_of(agent: &AgentGrant, cameras: &[(CameraId, &str)]) -> Hell
         time_zone: None,
         now: NOW,
         cameras: cameras.collect(),
+        audit_head: None,
     }
 }
 

@@ -30,6 +30,7 @@ use crate::domain::agency::AgencyCode;
 use crate::domain::agent::{Agent, AgentStatus, Greeting, Invite, PublicKey};
 use crate::domain::audit::Entry;
 use crate::domain::audit::chain::{Head, Record};
+use crate::domain::audit::witness::{Compared, Dispute, Witness};
 use crate::domain::camera::{Camera, CameraChange};
 use crate::domain::directory::{self, Directory};
 use crate::domain::playback::Playback;
@@ -197,6 +198,22 @@ pub trait Audit {
     async fn audit(&self, entries: Vec<Entry>) -> Result<()>;
     /// The newest entry's number and hash; `None` before the first. Numbers are contiguous.
     async fn audit_head(&self) -> Result<Option<Head>>;
+    /// Notes the head that an agent remembers and compares it with the chain. Writes the entry only
+    /// where they differ for the first time, and at most
+    /// [`MAX_DISPUTES`](crate::domain::audit::witness::MAX_DISPUTES) times for an agent.
+    async fn audit_compare(
+        &self,
+        agent: AgentId,
+        told: Head,
+        at: WallTime,
+        audit: Entry,
+    ) -> Result<Compared>;
+    /// By the agents' names.
+    async fn audit_witnesses(&self) -> Result<Vec<Witness>>;
+    /// Newest first.
+    async fn audit_disputes(&self) -> Result<Vec<Dispute>>;
+    /// Marks the open disputes as explained; the entry is written only if there are any.
+    async fn explain_disputes(&self, at: WallTime, audit: Entry) -> Result<u64>;
     /// Entries as they are stored, after a number, in the order of their numbers.
     async fn audit_records(&self, after: u64, limit: usize) -> Result<Vec<Record>>;
 }

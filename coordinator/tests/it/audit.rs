@@ -1,10 +1,17 @@
 //! The audit as somebody meets it who may have to doubt it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use cctv_coordinator::domain::audit::chain::Record;
 use rusqlite::Connection;
+use shared::hash::Sha256;
+use shared::wire::control::{AuditHead, Hello};
+use tokio::time::timeout;
 
-use crate::cli::{Installed, Running};
+use crate::cli::{Installed, Running, enrolled};
+use crate::peer::{Peer, Work};
+use crate::world::LIMIT;
 
 fn database(installed: &Installed) -> PathBuf {
     installed.directory.path().join("data/coordinator.sqlite")
@@ -53,4 +60,163 @@ async fn the_console_verifies_the_audit_beside_a_coordinator_and_names_what_was_
     assert!(errors.contains("entry 2 was changed"), "{errors}");
     let errors = broken(&installed, &["--head", "nonsense"]).await;
     assert!(errors.contains("NUMBER:HASH"), "{errors}");
+}
+
+/// Rewrites the chain from an entry on, as somebody would who has read the documentation.
+fn rewrite(installed: &Installed, from: i64) {
+    let sql = Connection::open(database(installed)).unwrap();
+    sql.execute(
+        "update audit set what = 'signed_in', who = 'system' where number = ?1",
+        [from],
+    )
+    .unwrap();
+    let known = records(&sql, from - 1);
+    let mut head = known.first().and_then(Record::head);
+    for record in known.into_iter().skip(1) {
+        let salt = record.salt.clone().try_into().unwrap();
+        let record = record.chained(head, salt);
+        sql.execute(
+            "update audit set previous = ?1, hash = ?2 where number = ?3",
+            rusqlite::params![record.previous, record.hash, record.number],
+        )
+        .unwrap();
+        head = record.head();
+    }
+}
+
+fn records(sql: &Connection, from: i64) -> Vec<Record> {
+    let mut query = sql
+        .prepare(
+            "select chain, number, at_us, who, who_id, what, agency, object, correlation_id, details,
+            address, user_agent, salt, previous, hash from audit where number >= ?1 order by number",
+        )
+        .unwrap();
+    let text = |row: &rusqlite::Row<'_>, column| {
+        let text: Option<String> = row.get(column)?;
+        Ok::<_, rusqlite::Error>(text.map(String::into_bytes))
+    };
+    let rows = query.query_map([from], |row| {
+        Ok(Record {
+            chain: row.get(0)?,
+            number: row.get(1)?,
+            at_us: row.get(2)?,
+            who: text(row, 3)?.unwrap(),
+            who_id: row.get(4)?,
+            what: text(row, 5)?.unwrap(),
+            agency: text(row, 6)?,
+            object: text(row, 7)?,
+            correlation_id: text(row, 8)?,
+            details: text(row, 9)?,
+            address: text(row, 10)?,
+            user_agent: text(row, 11)?,
+            salt: row.get(12)?,
+            previous: row.get(13)?,
+            hash: row.get(14)?,
+        })
+    });
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+async fn connect(running: &Running, peer: &Peer, remembered: Option<AuditHead>) -> Work {
+    let address = running.word_after("agents: UDP ").parse().unwrap();
+    let connection = peer.dial(address).await.unwrap();
+    let hello = Hello {
+        audit_head: remembered,
+        ..peer.hello(&[])
+    };
+    Work::greet(connection, hello).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_one_agent_remembers_catches_a_perfectly_rewritten_audit() {
+    let installed = Installed::new();
+    let running = Running::start(&installed).await;
+    let invite = [
+        "agent", "invite", "--site", "Depot", "--name", "a", "--quiet",
+    ];
+    let address = running.word_after("agents: UDP ").to_owned();
+    let dial = [&invite[..], &["--address", &address]].concat();
+    let code = installed.text(&dial).await;
+    let peer = enrolled(&installed, code.trim(), address.parse().unwrap()).await;
+    let mut work = connect(&running, &peer, None).await;
+    let early = work.audit_head(1).await.unwrap();
+    installed.text(&["user", "reset-password"]).await;
+    let head = work.audit_head(early.number + 1).await.unwrap();
+    let noted = format!("{}:{}", head.number, head.hash);
+    installed.text(&["audit", "verify", "--head", &noted]).await;
+    running.terminate().await;
+
+    rewrite(&installed, 2);
+    installed.text(&["audit", "verify"]).await;
+    let errors = broken(&installed, &["--head", &noted]).await;
+    assert!(
+        errors.contains("is not the one that was remembered"),
+        "{errors}"
+    );
+
+    let running = Running::start(&installed).await;
+    let base = running.word_after("pages and API: ").to_owned();
+    assert_eq!(metric(&base, "audit_chain_broken").await, 0);
+    // An agent that remembers nothing later than what was left alone notices nothing.
+    let first = AuditHead {
+        number: 1,
+        hash: hash_of(&installed, 1),
+        ..head
+    };
+    drop(connect(&running, &peer, Some(first)).await);
+    assert_eq!(metric(&base, "audit_chain_broken").await, 0);
+    for _ in 0..2 {
+        drop(connect(&running, &peer, Some(head)).await);
+        assert_eq!(metric(&base, "audit_chain_broken").await, 1);
+    }
+    assert_eq!(metric(&base, "audit_disputes").await, 1);
+    let log = running.terminate().await;
+    assert!(log.contains("the audit was rewritten"), "{log}");
+
+    // It is not forgotten by a restart, and ends when somebody says why.
+    let running = Running::start(&installed).await;
+    let base = running.word_after("pages and API: ").to_owned();
+    until_metric(&base, "audit_chain_broken", 1).await;
+    let explained = installed
+        .text(&["audit", "explain", "a test rewrote it"])
+        .await;
+    assert!(explained.contains("1 remembered"), "{explained}");
+    until_metric(&base, "audit_chain_broken", 0).await;
+    drop(connect(&running, &peer, Some(head)).await);
+    assert_eq!(metric(&base, "audit_chain_broken").await, 0);
+    running.terminate().await;
+    let sql = Connection::open(database(&installed)).unwrap();
+    let count = |what: &str| {
+        let query = "select count(*) from audit where what = ?1";
+        let count = sql.query_row(query, [what], |row| row.get::<_, i64>(0));
+        count.unwrap()
+    };
+    assert_eq!((count("audit_disputed"), count("audit_explained")), (1, 1));
+}
+
+fn hash_of(installed: &Installed, number: i64) -> Sha256 {
+    let sql = Connection::open(database(installed)).unwrap();
+    let hash = sql.query_row(
+        "select hash from audit where number = ?1",
+        [number],
+        |row| row.get::<_, Vec<u8>>(0),
+    );
+    Sha256::from_slice(&hash.unwrap()).unwrap()
+}
+
+async fn metric(base: &str, name: &str) -> u64 {
+    let page = reqwest::get(format!("{base}/metrics")).await.unwrap();
+    let page = page.text().await.unwrap();
+    let start = format!("cctv_coordinator_{name} ");
+    let value = page.lines().find_map(|line| line.strip_prefix(&start));
+    value.expect(name).parse().unwrap()
+}
+
+async fn until_metric(base: &str, name: &str, expected: u64) {
+    let reached = async {
+        while metric(base, name).await != expected {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(LIMIT, reached).await.expect(name);
 }

@@ -294,7 +294,7 @@ async fn agents_learn_at_once_that_a_killed_coordinator_has_forgotten_their_conn
     assert!(matches!(error, ConnectionError::Reset), "{error}");
 }
 
-async fn enrolled(installed: &Installed, code: &str, address: SocketAddr) -> Peer {
+pub(crate) async fn enrolled(installed: &Installed, code: &str, address: SocketAddr) -> Peer {
     let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
     let authority = installed.directory.path().join("data/authority.pem");
     let code: EnrolCode = code.parse().unwrap();

@@ -23,8 +23,8 @@ use shared::segment::{SegmentMeta, Signature, StreamKind};
 use shared::testing::Segment;
 use shared::time::WallTime;
 use shared::wire::control::{
-    BufferStatus, CameraInfo, Command, CommandOutcome, FromAgent, Heartbeat, Hello, StreamState,
-    StreamStatus, ToAgent, UplinkStatus, Welcome,
+    AuditHead, BufferStatus, CameraInfo, Command, CommandOutcome, FromAgent, Heartbeat, Hello,
+    StreamState, StreamStatus, ToAgent, UplinkStatus, Welcome,
 };
 use shared::wire::enrol::{EnrolAnswer, EnrolCode, EnrolRequest};
 use shared::wire::segment::{
@@ -100,6 +100,7 @@ impl Peer {
             time_zone: Some("Asia/Dubai".into()),
             now: WallTime::from_secs(1),
             cameras: cameras.to_vec(),
+            audit_head: None,
         }
     }
 }
@@ -249,9 +250,13 @@ impl Work {
         connection: Connection,
         cameras: &[CameraInfo],
     ) -> anyhow::Result<Self> {
+        Self::greet(connection, peer.hello(cameras)).await
+    }
+
+    pub(crate) async fn greet(connection: Connection, hello: Hello) -> anyhow::Result<Self> {
         let (mut control, mut orders) = connection.open_bi().await?;
         write(&mut control, &StreamHeader::Control).await?;
-        write(&mut control, &FromAgent::Hello(peer.hello(cameras))).await?;
+        write(&mut control, &FromAgent::Hello(hello)).await?;
         match read(&mut orders).await? {
             ToAgent::Welcome(welcome) => Ok(Self {
                 connection,
@@ -295,13 +300,27 @@ impl Work {
 
     /// Waits for a command and answers it.
     pub(crate) async fn obey(&mut self, outcome: CommandOutcome) -> anyhow::Result<Command> {
-        match read(&mut self.orders).await? {
-            ToAgent::Command(command) => {
-                let id = command.id;
-                write(&mut self.control, &FromAgent::CommandResult { id, outcome }).await?;
-                Ok(command)
+        loop {
+            match read(&mut self.orders).await? {
+                ToAgent::Command(command) => {
+                    let id = command.id;
+                    write(&mut self.control, &FromAgent::CommandResult { id, outcome }).await?;
+                    return Ok(command);
+                }
+                ToAgent::AuditHead(_) => {}
+                other => anyhow::bail!("{other:?} instead of a command"),
             }
-            other => anyhow::bail!("{other:?} instead of a command"),
+        }
+    }
+
+    /// Waits for a head of the audit from entry `number` on.
+    pub(crate) async fn audit_head(&mut self, number: u64) -> anyhow::Result<AuditHead> {
+        loop {
+            match read(&mut self.orders).await? {
+                ToAgent::AuditHead(head) if head.number >= number => return Ok(head),
+                ToAgent::AuditHead(_) => {}
+                other => anyhow::bail!("{other:?} instead of a head"),
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::hash::Sha256;
 use crate::id::{AgentId, BootId, CameraId, CommandId, RunId, SegmentId};
 use crate::segment::StreamKind;
 use crate::time::WallTime;
@@ -34,6 +35,8 @@ pub enum FromAgent {
 pub enum ToAgent {
     Welcome(Welcome),
     Command(Command),
+    /// After the welcome, and when the audit has grown; to be kept.
+    AuditHead(AuditHead),
     #[serde(other)]
     Unknown,
 }
@@ -55,6 +58,22 @@ pub struct Hello {
     /// The agent's wall clock as it sent this.
     pub now: WallTime,
     pub cameras: Vec<CameraInfo>,
+    /// The newest that this agent keeps of the coordinator it is enrolled with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_head: Option<AuditHead>,
+}
+
+/// The newest entry of the coordinator's audit, whose hash covers all entries before it. An agent
+/// that keeps it is a witness: the coordinator's own host cannot rewrite what was before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditHead {
+    /// Several coordinators over one store have a chain each.
+    pub chain: u32,
+    /// Of the entry, from one.
+    pub number: u64,
+    pub hash: Sha256,
+    /// When the coordinator told it, by its clock.
+    pub at: WallTime,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

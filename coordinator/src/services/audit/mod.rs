@@ -1,16 +1,29 @@
-//! The audit as a whole: whether its chain holds. Entries are made where things are done.
+//! The audit as a whole: whether its chain holds, and who remembers it. Entries are made where
+//! things are done.
+
+mod witnesses;
+
+pub use witnesses::ChainView;
 
 use std::sync::Arc;
 
-use super::Parts;
+use shared::clock::Clock;
+use shared::wire::control::AuditHead;
+use tokio::sync::watch;
+
 use super::access::{AccessError, AdminGrant};
+use super::{Figures, Parts};
 use crate::domain::access::Deed;
 use crate::domain::audit::chain::{Broken, Head, Verifier};
 use crate::stores::{Store, StoreError};
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Audit {
     store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    figures: Arc<Figures>,
+    head: watch::Sender<Option<AuditHead>>,
+    walked: watch::Sender<witnesses::Walked>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +36,8 @@ pub enum AuditError {
     Store(#[from] StoreError),
 }
 
+/// To see the chain and what is known of it.
+const VIEW: Deed = Deed::ViewStorage;
 /// Entries read at once.
 const PAGE: usize = 4_096;
 
@@ -30,6 +45,10 @@ impl Audit {
     pub(super) fn new(parts: &Parts) -> Self {
         Self {
             store: Arc::clone(&parts.store),
+            clock: Arc::clone(&parts.clock),
+            figures: Arc::clone(&parts.figures),
+            head: watch::Sender::default(),
+            walked: watch::Sender::default(),
         }
     }
 
@@ -43,7 +62,11 @@ impl Audit {
         grant: &AdminGrant,
         remembered: Vec<Head>,
     ) -> Result<Option<Head>, AuditError> {
-        grant.for_deed(Deed::ViewStorage)?;
+        grant.for_deed(VIEW)?;
+        self.walk(remembered).await
+    }
+
+    async fn walk(&self, remembered: Vec<Head>) -> Result<Option<Head>, AuditError> {
         let mut verifier = Verifier::new(remembered);
         loop {
             let records = self.store.audit_records(verifier.length(), PAGE);

@@ -1,6 +1,7 @@
 //! The audit: entries beside the changes they tell of, each chained to the one before.
 
 mod chaining;
+mod witnesses;
 
 pub(super) use chaining::chain_existing;
 
@@ -8,10 +9,14 @@ use async_trait::async_trait;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use shared::id::AgentId;
+use shared::time::WallTime;
+
 use super::columns::{Blob, Count};
 use super::{SqlError, Sqlite};
 use crate::domain::audit::Entry;
 use crate::domain::audit::chain::{Head, Record};
+use crate::domain::audit::witness::{Compared, Dispute, Witness};
 use crate::stores::{Audit, Result};
 
 /// The columns of a [`Record`], in its order.
@@ -29,6 +34,37 @@ impl Audit for Sqlite {
 
     async fn audit_head(&self) -> Result<Option<Head>> {
         self.read("read the head of the audit", head).await
+    }
+
+    async fn audit_compare(
+        &self,
+        agent: AgentId,
+        told: Head,
+        at: WallTime,
+        audit: Entry,
+    ) -> Result<Compared> {
+        self.write(
+            "compare the audit with what an agent remembers",
+            move |sql| witnesses::compare(sql, agent, told, at, &audit),
+        )
+        .await
+    }
+
+    async fn audit_witnesses(&self) -> Result<Vec<Witness>> {
+        self.read("read what agents remember", witnesses::witnesses)
+            .await
+    }
+
+    async fn audit_disputes(&self) -> Result<Vec<Dispute>> {
+        self.read("read disputes of the audit", witnesses::disputes)
+            .await
+    }
+
+    async fn explain_disputes(&self, at: WallTime, audit: Entry) -> Result<u64> {
+        self.write("explain disputes of the audit", move |sql| {
+            witnesses::explain(sql, at, &audit)
+        })
+        .await
     }
 
     async fn audit_records(&self, after: u64, limit: usize) -> Result<Vec<Record>> {

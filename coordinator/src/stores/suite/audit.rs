@@ -1,10 +1,12 @@
 //! The audit and its chain.
 
 use serde_json::json;
+use shared::hash::Sha256;
 use shared::id::{AgentId, SessionId, UserId};
 
 use super::{NOW, Under, agent, entry, invite};
 use crate::domain::audit::chain::{Head, Record, Verifier};
+use crate::domain::audit::witness::{Compared, MAX_DISPUTES};
 use crate::domain::audit::{Entry, Origin, What, Who};
 use crate::domain::directory::Change;
 use crate::domain::user::Status;
@@ -92,4 +94,49 @@ pub(crate) async fn entries_are_read_back_as_they_were_written(store: Under) {
     }
     assert_eq!(store.audit_head().await.unwrap(), head);
     assert_eq!(store.audit_records(1, 10).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn what_agents_remember_is_compared_and_kept(store: Under) {
+    let agent = agent(&*store, 1).await;
+    let first = store.audit_head().await.unwrap().unwrap();
+    store.audit(vec![entry()]).await.unwrap();
+    let compare = async |head| {
+        let told = store.audit_compare(agent, head, NOW, entry()).await;
+        told.unwrap()
+    };
+    assert_eq!(compare(first).await, Compared::Agrees);
+    assert_eq!(length(&store).await, 3, "that is nothing to write down");
+    let witnesses = store.audit_witnesses().await.unwrap();
+    assert_eq!((witnesses.len(), witnesses[0].head), (1, first));
+    let other = Head {
+        hash: Sha256::of(b"another"),
+        ..first
+    };
+    let disputed = |ours, new, explained| Compared::Disputed {
+        ours,
+        new,
+        explained,
+    };
+    let ours = Some(first.hash);
+    assert_eq!(compare(other).await, disputed(ours, true, false));
+    assert_eq!(compare(other).await, disputed(ours, false, false));
+    assert_eq!(length(&store).await, 4);
+    let beyond = Head {
+        number: u64::MAX,
+        ..first
+    };
+    assert_eq!(compare(beyond).await, disputed(None, true, false));
+    let found = store.audit_disputes().await.unwrap();
+    assert_eq!(found.len(), 2);
+    assert!(found.iter().all(|dispute| dispute.explained_at.is_none()));
+    assert_eq!(store.explain_disputes(NOW, entry()).await.unwrap(), 2);
+    assert_eq!(store.explain_disputes(NOW, entry()).await.unwrap(), 0);
+    assert_eq!(length(&store).await, 6);
+    assert_eq!(compare(other).await, disputed(ours, false, true));
+    // An agent that tells something else each time does not fill the disk.
+    for number in 100..150 {
+        compare(Head { number, ..first }).await;
+    }
+    let found = store.audit_disputes().await.unwrap();
+    assert_eq!(found.len(), MAX_DISPUTES as usize);
 }

@@ -15,8 +15,9 @@ use crate::time::{Ticks90k, TimeRange, WallTime};
 use crate::timeline::{LedgerEntry, Reason};
 use crate::wire::StreamHeader;
 use crate::wire::control::{
-    Action, BufferStatus, CameraInfo, CameraPolicy, Command, CommandOutcome, FromAgent, Heartbeat,
-    Hello, RecordingMode, StreamState, StreamStatus, ToAgent, UplinkStatus, UploadPolicy, Welcome,
+    Action, AuditHead, BufferStatus, CameraInfo, CameraPolicy, Command, CommandOutcome, FromAgent,
+    Heartbeat, Hello, RecordingMode, StreamState, StreamStatus, ToAgent, UplinkStatus,
+    UploadPolicy, Welcome,
 };
 use crate::wire::enrol::{EnrolAnswer, EnrolRefusal};
 use crate::wire::segment::{
@@ -212,12 +213,18 @@ fn camera_info() -> impl Strategy<Value = CameraInfo> {
 fn hello() -> impl Strategy<Value = Hello> {
     let versions = (any::<u32>(), any::<u32>());
     let texts = (text(), text(), option::of(text()));
-    let rest = (agent(), boot(), wall(), vec(camera_info(), 0..3));
+    let rest = (
+        agent(),
+        boot(),
+        wall(),
+        vec(camera_info(), 0..3),
+        option::of(audit_head()),
+    );
     (versions, texts, rest).prop_map(
         |(
             (protocol_min, protocol_max),
             (version, host, time_zone),
-            (agent, boot, now, cameras),
+            (agent, boot, now, cameras, audit_head),
         )| Hello {
             protocol_min,
             protocol_max,
@@ -228,8 +235,18 @@ fn hello() -> impl Strategy<Value = Hello> {
             time_zone,
             now,
             cameras,
+            audit_head,
         },
     )
+}
+
+fn audit_head() -> impl Strategy<Value = AuditHead> {
+    (any::<u32>(), any::<u64>(), hash(), wall()).prop_map(|(chain, number, hash, at)| AuditHead {
+        chain,
+        number,
+        hash,
+        at,
+    })
 }
 
 fn stream_status() -> impl Strategy<Value = StreamStatus> {
@@ -366,6 +383,7 @@ pub(super) fn to_agent() -> impl Strategy<Value = ToAgent> {
     prop_oneof![
         welcome.prop_map(ToAgent::Welcome),
         (command(), action).prop_map(|(id, action)| ToAgent::Command(Command { id, action })),
+        audit_head().prop_map(ToAgent::AuditHead),
     ]
 }
 

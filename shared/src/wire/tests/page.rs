@@ -86,6 +86,7 @@ fn shown(name: &str, text: &str) -> Vec<&'static str> {
                 Action::Configure { .. } => "configure",
                 Action::Unknown => "unknown",
             },
+            ToAgent::AuditHead(_) => "audit_head",
             ToAgent::Unknown => "unknown",
         }],
         "Report" => {
@@ -163,6 +164,7 @@ fn every_example_is_the_message_it_names_and_every_message_has_one() {
         "probe",
         "restart_camera",
         "configure",
+        "audit_head",
         "segment",
         "gap",
         "evicted",
