@@ -17,14 +17,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ca::{self, Authority};
 use crate::config::{self, Config};
+use crate::domain::rate::Rate;
 use crate::http::certificate::{Certificate, Files};
 use crate::http::places::Places;
 use crate::http::serve::{Patience, Server};
 use crate::http::{self, Api};
 use crate::metrics::{Meters, Metrics};
 use crate::quic::{self, Sessions};
+use crate::services::limits::{Allowances, Limits};
 use crate::services::users::FirstAdministrator;
-use crate::services::{ConsoleServices, Services, ServicesConfig};
+use crate::services::{ConsoleServices, Figures, Services, ServicesConfig};
+use crate::stores::rates::valkey::{self, Valkey};
 
 /// Where the first administrator's password is kept until somebody deletes it.
 pub const FIRST_PASSWORD_FILE: &str = "first-password.txt";
@@ -84,7 +87,9 @@ impl Coordinator {
         if let Some(first) = &first {
             keep_password(&config.data_dir, first)?;
         }
+        let limits = limits(&config, clock.clone(), services.figures.clone())?;
         let api = Arc::new(Api {
+            limits: Arc::new(limits),
             metrics: Metrics::new(&meters, services.figures.clone()),
             meters,
             services: services.clone(),
@@ -131,6 +136,8 @@ impl Coordinator {
             let (meters, clock) = (self.api.meters.clone(), self.clock.clone());
             parts.spawn(certificate.watch(self.reload, meters, clock, stop.clone()));
         }
+        let (limits, counting) = (self.api.limits.clone(), stop.clone());
+        parts.spawn(async move { limits.run(counting).await });
         parts.spawn(renew(self.authority, self.clock, stop.clone()));
         parts.spawn(self.agents.run(self.agents_context, stop.clone()));
         parts.spawn(self.http.run(http::router(self.api), stop.clone()));
@@ -256,6 +263,41 @@ fn keep_password(data_dir: &Path, first: &FirstAdministrator) -> anyhow::Result<
     let path = data_dir.join(FIRST_PASSWORD_FILE);
     let text = format!("{}\n", first.password.expose_secret());
     ca::write_secret(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
+}
+
+fn limits(config: &Config, clock: Arc<dyn Clock>, figures: Arc<Figures>) -> anyhow::Result<Limits> {
+    let rate = |allowance: config::Allowance| {
+        let number = |bounded: usize| u32::try_from(bounded).unwrap_or(u32::MAX);
+        let (per_second, burst) = (allowance.per_second.as_usize(), allowance.burst.as_usize());
+        Rate::per_second(number(per_second), number(burst))
+    };
+    let limits = &config.limits;
+    let allowances = Allowances {
+        user: rate(limits.user),
+        agency: rate(limits.agency),
+        address: rate(limits.address),
+        media: rate(limits.media),
+    };
+    let server = valkey(&config.valkey).context("`[valkey]` in the settings")?;
+    Ok(Limits::new(allowances, server, clock, figures))
+}
+
+fn valkey(config: &config::Valkey) -> anyhow::Result<Option<Valkey>> {
+    let Some(url) = config.url.secret() else {
+        return Ok(None);
+    };
+    let authority = &config.authority;
+    let authority = (!authority.as_os_str().is_empty())
+        .then(|| std::fs::read(authority))
+        .transpose()
+        .with_context(|| format!("reading {}", authority.display()))?;
+    let server = valkey::Server {
+        url: url.clone(),
+        name: config.url.to_string(),
+        authority,
+        patience: Duration::from_millis(config.timeout_ms.get()),
+    };
+    Ok(Some(Valkey::new(server)?))
 }
 
 fn load_certificate(config: &config::Http) -> anyhow::Result<Option<Arc<Certificate>>> {

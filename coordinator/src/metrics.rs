@@ -255,7 +255,7 @@ fn known_method(method: &str) -> &str {
 struct Page(Arc<Figures>);
 
 impl Page {
-    fn counters(&self) -> [(&'static str, &'static str, u64); 15] {
+    fn counters(&self) -> [(&'static str, &'static str, u64); 16] {
         let Self(figures) = self;
         [
             (
@@ -325,10 +325,15 @@ impl Page {
                 "Sign-ins refused",
                 figures.sign_ins_refused.get(),
             ),
+            (
+                "rate_limit_refusals",
+                "Requests that were too many of somebody",
+                figures.rates_refused.get(),
+            ),
         ]
     }
 
-    fn gauges(&self) -> [(&'static str, &'static str, u64); 4] {
+    fn gauges(&self) -> [(&'static str, &'static str, u64); 5] {
         let Self(figures) = self;
         [
             (
@@ -350,6 +355,11 @@ impl Page {
                 "audit_disputes",
                 "Heads of the audit that agents remember, that are not in it and that nobody has explained",
                 figures.audit_disputes.get(),
+            ),
+            (
+                "rate_limit_server_lost",
+                "1 while the server of shared rate limits is gone and this coordinator goes by its own",
+                figures.rates_apart.get(),
             ),
         ]
     }

@@ -19,10 +19,11 @@ declare -A why=(
     [chromium]="browser tests"
     [fonts-noto-core]="Arabic text in browser tests"
     [openssl]="the peer of the upload benchmark"
+    [redis-server]="shared rate limits are tested against a real server"
 )
 build=(build-essential pkg-config clang libclang-dev libavcodec-dev libavformat-dev libavutil-dev
     libavfilter-dev libavdevice-dev libswscale-dev libswresample-dev)
-test=("${build[@]}" ffmpeg chromium fonts-noto-core openssl)
+test=("${build[@]}" ffmpeg chromium fonts-noto-core openssl redis-server)
 
 case "${1:-}" in
     build) wanted=("${build[@]}") ;;

@@ -7,6 +7,7 @@
 mod agents;
 mod bounded;
 mod http;
+mod limits;
 mod log;
 mod network;
 mod storage;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use self::agents::{Address, Agents, TunnelListen};
 pub use self::bounded::Bounded;
 pub use self::http::{Http, HttpTls};
+pub use self::limits::{Allowance, Limits, Valkey, ValkeyUrl};
 pub use self::log::{Filter, Format, Log};
 pub use self::network::{Network, Networks};
 pub use self::storage::Storage;
@@ -36,6 +38,8 @@ pub struct Config {
     pub http: Http,
     pub agents: Agents,
     pub storage: Storage,
+    pub limits: Limits,
+    pub valkey: Valkey,
     pub log: Log,
 }
 
@@ -46,6 +50,8 @@ impl Default for Config {
             http: Http::default(),
             agents: Agents::default(),
             storage: Storage::default(),
+            limits: Limits::default(),
+            valkey: Valkey::default(),
             log: Log::default(),
         }
     }

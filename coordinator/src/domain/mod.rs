@@ -16,6 +16,7 @@ pub mod login;
 pub mod password;
 pub mod playback;
 pub mod playlist;
+pub mod rate;
 pub mod second_factor;
 pub mod segment;
 pub mod text;

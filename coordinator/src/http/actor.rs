@@ -12,6 +12,7 @@ use axum_extra::extract::cookie::{Cookie, SameSite};
 use super::Api;
 use super::client::Client;
 use super::error::{Code, Error};
+use super::limit;
 use super::middleware::request_id;
 use crate::domain::audit::Origin;
 use crate::services::access::{Actor, SessionToken};
@@ -25,18 +26,23 @@ impl FromRequestParts<Arc<Api>> for Actor {
     type Rejection = Error;
 
     /// # Errors
-    /// [`Code::Unauthenticated`] without a live session.
+    /// [`Code::Unauthenticated`] without a live session, [`Code::RateLimited`] with too much to ask.
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Error> {
-        let jar = CookieJar::from_headers(&parts.headers);
-        let token = jar
-            .get(COOKIE)
-            .map(Cookie::value)
-            .filter(|value| value.len() <= MAX_TOKEN)
-            .ok_or(Code::Unauthenticated)?;
-        let token = SessionToken::presented(token);
-        let access = &api.services.access;
-        Ok(access.actor(&token, origin_of(parts)).await?)
+        let found = behind(parts, api).await;
+        limit::count(parts, api, found).await
     }
+}
+
+async fn behind(parts: &Parts, api: &Api) -> Result<Actor, Error> {
+    let jar = CookieJar::from_headers(&parts.headers);
+    let token = jar
+        .get(COOKIE)
+        .map(Cookie::value)
+        .filter(|value| value.len() <= MAX_TOKEN)
+        .ok_or(Code::Unauthenticated)?;
+    let token = SessionToken::presented(token);
+    let access = &api.services.access;
+    Ok(access.actor(&token, origin_of(parts)).await?)
 }
 
 /// Where a request came from, for the entries that it makes in the audit. Part of every `Actor`

@@ -88,6 +88,7 @@ codes! {
     RangeNotSatisfiable RANGE_NOT_SATISFIABLE: "The file does not have the bytes that were asked for.", "لا يحتوي الملف على البايتات المطلوبة.";
     InvalidValue UNPROCESSABLE_ENTITY: "A value in the request is not allowed.", "إحدى القيم في الطلب غير مسموح بها.";
     TooManyAttempts TOO_MANY_REQUESTS: "Too many attempts; wait a moment and try again.", "محاولات كثيرة جدًا؛ انتظر قليلًا ثم حاول مرة أخرى.";
+    RateLimited TOO_MANY_REQUESTS: "Too many requests; wait a moment and go on.", "طلبات كثيرة جدًا؛ انتظر قليلًا ثم تابع.";
     Internal INTERNAL_SERVER_ERROR: "Something went wrong in the system. Report the correlation number.", "حدث خطأ في النظام. أبلغ عن رقم التتبع.";
     Unsupported NOT_IMPLEMENTED: "This site's agent is too old for this; update it.", "إصدار الوكيل في هذا الموقع أقدم من أن يدعم هذا؛ يُرجى تحديثه.";
     AgentFailed BAD_GATEWAY: "The agent at the site could not do this.", "تعذّر على الوكيل في الموقع تنفيذ ذلك.";
@@ -203,7 +204,9 @@ macro_rules! refusals {
 
 refusals! {
     /// Answers of every operation that needs somebody signed in.
-    SignedIn: Unauthenticated Internal;
+    SignedIn: Unauthenticated RateLimited Internal;
+    /// Answers of every operation of the API that needs nobody signed in.
+    Open: RateLimited;
     /// Answers of operations on one thing: what the actor may not see does not exist.
     OnOne: NotFound;
     /// Answers of operations that read a query.
@@ -217,7 +220,7 @@ refusals! {
     /// Answers of operations that an agent carries out.
     AtAgent: Unsupported AgentFailed AgentOffline Overloaded AgentTimeout;
     /// Answers of signing in.
-    Rejected: WrongCredentials CrossSite TooManyAttempts Internal;
+    Rejected: WrongCredentials CrossSite TooManyAttempts RateLimited Internal;
     /// Answers of playlists.
     Playlist: Overloaded NothingYet;
     /// Answers of operations on stored bytes.

@@ -18,6 +18,7 @@ pub mod client;
 pub mod error;
 pub mod extract;
 pub mod health;
+pub mod limit;
 pub mod middleware;
 pub mod openapi;
 pub mod page;
@@ -55,6 +56,7 @@ use crate::ca::Authority;
 use crate::config::{Address, Networks, WebOrigin};
 use crate::metrics::{Meters, Metrics};
 use crate::services::Services;
+use crate::services::limits::Limits;
 
 /// Largest body of a request; ours are a few hundred bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -65,6 +67,7 @@ pub struct Api {
     pub authority: Arc<Authority>,
     pub meters: Meters,
     pub metrics: Metrics,
+    pub limits: Arc<Limits>,
     pub clock: Arc<dyn Clock>,
     /// What enrolment codes tell agents to dial.
     pub agent_address: Address,
@@ -120,6 +123,7 @@ pub fn router(api: Arc<Api>) -> Router {
             api.allowed_origins.clone(),
             middleware::cross_site::layer,
         ))
+        .layer(from_fn_with_state(api.clone(), limit::layer))
         .layer(from_fn_with_state(
             api.request_timeout,
             middleware::time_out,

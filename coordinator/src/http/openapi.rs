@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 
 use super::actor::COOKIE;
-use super::error::{self, ErrorBody};
+use super::error::{self, ErrorBody, Open};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -55,7 +55,7 @@ pub fn document() -> String {
 
 /// This description
 #[utoipa::path(get, path = "/api/v1/openapi.json", operation_id = "get_openapi", tag = "operation", security(()),
-    responses((status = 200, description = "OpenAPI 3.1.", content_type = "application/json", body = serde_json::Value)))]
+    responses((status = 200, description = "OpenAPI 3.1.", content_type = "application/json", body = serde_json::Value), Open))]
 pub async fn get_openapi() -> impl IntoResponse {
     static DOCUMENT: LazyLock<String> = LazyLock::new(document);
     ([(CONTENT_TYPE, "application/json")], DOCUMENT.as_str())

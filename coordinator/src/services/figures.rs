@@ -66,4 +66,8 @@ pub struct Figures {
     pub audit_disputes: Figure,
     /// Sign-ins refused.
     pub sign_ins_refused: Figure,
+    /// Requests that were too many of somebody.
+    pub rates_refused: Figure,
+    /// Gauge: 1 while the server of shared rate limits is gone.
+    pub rates_apart: Figure,
 }

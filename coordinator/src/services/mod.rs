@@ -17,6 +17,7 @@ pub mod edge_source;
 pub mod figures;
 pub mod ingest;
 mod instance;
+pub mod limits;
 pub mod playback;
 pub mod storage;
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 pub mod objects;
 pub mod packed;
+pub mod rates;
 pub mod sqlite;
 #[cfg(test)]
 pub mod suite;

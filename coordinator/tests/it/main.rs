@@ -10,6 +10,7 @@ mod cors;
 mod enrolment;
 mod foreign;
 mod hostile;
+mod limits;
 mod pages;
 mod peer;
 mod playback;

@@ -541,6 +541,7 @@ export interface components {
       | 'range_not_satisfiable'
       | 'invalid_value'
       | 'too_many_attempts'
+      | 'rate_limited'
       | 'internal'
       | 'unsupported'
       | 'agent_failed'
@@ -1141,6 +1142,15 @@ export interface components {
         'application/json': components['schemas']['ErrorBody']
       }
     }
+    /** @description `rate_limited`: Too many requests; wait a moment and go on. */
+    rate_limited: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
     /** @description `request_timeout`: The request took too long. */
     request_timeout: {
       headers: {
@@ -1150,8 +1160,8 @@ export interface components {
         'application/json': components['schemas']['ErrorBody']
       }
     }
-    /** @description `too_many_attempts`: Too many attempts; wait a moment and try again. */
-    too_many_attempts: {
+    /** @description `too_many_attempts`: Too many attempts; wait a moment and try again. `rate_limited`: Too many requests; wait a moment and go on. */
+    too_many_attempts_or_rate_limited: {
       headers: {
         [name: string]: unknown
       }
@@ -1230,6 +1240,7 @@ export interface operations {
       401: components['responses']['unauthenticated']
       403: components['responses']['forbidden']
       422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
     }
   }
@@ -1262,6 +1273,7 @@ export interface operations {
       413: components['responses']['payload_too_large']
       415: components['responses']['unsupported_media_type']
       422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
     }
   }
@@ -1286,6 +1298,7 @@ export interface operations {
       401: components['responses']['unauthenticated']
       403: components['responses']['forbidden_or_cross_site']
       404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
     }
   }
@@ -1315,6 +1328,7 @@ export interface operations {
       400: components['responses']['invalid_request']
       401: components['responses']['unauthenticated']
       422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
     }
   }
@@ -1340,6 +1354,7 @@ export interface operations {
       }
       401: components['responses']['unauthenticated']
       404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
     }
   }
@@ -1375,6 +1390,7 @@ export interface operations {
       413: components['responses']['payload_too_large']
       415: components['responses']['unsupported_media_type']
       422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
     }
   }
@@ -1410,6 +1426,7 @@ export interface operations {
       413: components['responses']['payload_too_large']
       415: components['responses']['unsupported_media_type']
       422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
       501: components['responses']['unsupported']
       502: components['responses']['agent_failed']
@@ -1438,6 +1455,7 @@ export interface operations {
       401: components['responses']['unauthenticated']
       403: components['responses']['forbidden_or_cross_site']
       404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
       501: components['responses']['unsupported']
       502: components['responses']['agent_failed']
@@ -1479,6 +1497,7 @@ export interface operations {
       401: components['responses']['unauthenticated']
       404: components['responses']['not_found']
       422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
     }
   }
@@ -1500,6 +1519,7 @@ export interface operations {
           'application/json': unknown
         }
       }
+      429: components['responses']['rate_limited']
     }
   }
   prepare_playback: {
@@ -1532,6 +1552,7 @@ export interface operations {
       413: components['responses']['payload_too_large']
       415: components['responses']['unsupported_media_type']
       422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
     }
   }
@@ -1557,6 +1578,7 @@ export interface operations {
       }
       401: components['responses']['unauthenticated']
       404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
     }
   }
@@ -1582,6 +1604,7 @@ export interface operations {
       }
       401: components['responses']['unauthenticated']
       404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
       503: components['responses']['overloaded_or_nothing_yet']
     }
@@ -1633,6 +1656,7 @@ export interface operations {
       404: components['responses']['not_found']
       410: components['responses']['gone']
       416: components['responses']['range_not_satisfiable']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
       501: components['responses']['unsupported']
       502: components['responses']['agent_failed']
@@ -1659,6 +1683,7 @@ export interface operations {
         }
       }
       401: components['responses']['unauthenticated']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
     }
   }
@@ -1693,7 +1718,7 @@ export interface operations {
       413: components['responses']['payload_too_large']
       415: components['responses']['unsupported_media_type']
       422: components['responses']['invalid_value']
-      429: components['responses']['too_many_attempts']
+      429: components['responses']['too_many_attempts_or_rate_limited']
       500: components['responses']['internal']
     }
   }
@@ -1715,6 +1740,7 @@ export interface operations {
       }
       401: components['responses']['unauthenticated']
       403: components['responses']['forbidden_or_cross_site']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
     }
   }
@@ -1744,6 +1770,7 @@ export interface operations {
       400: components['responses']['invalid_request']
       401: components['responses']['unauthenticated']
       422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
     }
   }
@@ -1767,6 +1794,7 @@ export interface operations {
       }
       401: components['responses']['unauthenticated']
       403: components['responses']['forbidden']
+      429: components['responses']['rate_limited']
       500: components['responses']['internal']
     }
   }
