@@ -8,6 +8,7 @@ use shared::clock::Clock;
 use shared::id::{AgentId, CommandId, SiteId};
 use shared::segment::StreamKind;
 use shared::wire::control::{Action, Command, CommandOutcome};
+use tracing::Instrument as _;
 
 use super::access::{AccessError, Actor, CameraGrant};
 use super::edge_source::EdgeError;
@@ -203,7 +204,7 @@ impl Cameras {
             Arc::clone(&self.store),
             Arc::clone(&self.clock),
         );
-        tokio::spawn(async move {
+        let handing_over = async move {
             let id = command.id;
             match edges.command(agent, command).await {
                 Ok(outcome) => {
@@ -216,7 +217,8 @@ impl Cameras {
                     tracing::info!(agent.id = %agent, %error, "settings wait for the agent");
                 }
             }
-        });
+        };
+        tokio::spawn(handing_over.in_current_span());
     }
 
     async fn order(

@@ -213,6 +213,52 @@ async fn a_signal_reads_the_certificate_again_and_ends_nothing() {
     running.terminate().await;
 }
 
+#[tokio::test]
+async fn every_log_line_of_a_request_has_its_correlation_id() {
+    let installed = Installed::new();
+    let mut text = std::fs::read_to_string(&installed.config).unwrap();
+    text.push_str("[log]\nfilter = \"cctv_coordinator=trace\"\nformat = \"json\"\n");
+    std::fs::write(&installed.config, text).unwrap();
+    let running = Running::start(&installed).await;
+    let base = running.word_after("pages and API: ").to_owned();
+    let answer = reqwest::Client::new()
+        .post(format!("{base}/api/v1/session"))
+        .header("x-requested-with", "test")
+        .header("x-request-id", "from-outside-1")
+        .json(&serde_json::json!({ "login": "nobody", "password": "wrong" }))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.headers()["x-request-id"], "from-outside-1");
+    let body: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(body["error"]["correlation_id"], "from-outside-1");
+    let forged = reqwest::Client::new()
+        .get(format!("{base}/healthz"))
+        .header("x-request-id", "forged\tINFO all is well")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(forged.headers()["x-request-id"].len(), 32);
+
+    let log = running.terminate().await;
+    assert!(!log.contains("all is well"), "{log}");
+    let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
+    let of_request = |line: &serde_json::Value| line["span"]["request.id"] == "from-outside-1";
+    let lines: Vec<_> = lines.filter(of_request).collect();
+    // The edge, and the database's own threads.
+    for part in [
+        "http::middleware::observe",
+        "sqlite::readers",
+        "sqlite::writer",
+    ] {
+        let of_part = |line: &serde_json::Value| {
+            let target = line["target"].as_str().unwrap_or_default();
+            target.ends_with(part)
+        };
+        assert!(lines.iter().any(of_part), "{part}: {log}");
+    }
+}
+
 async fn sign_in(base: &str, password: &str) -> bool {
     let answer = reqwest::Client::new()
         .post(format!("{base}/api/v1/session"))

@@ -1,17 +1,24 @@
 //! One correlation id per request: taken from `X-Request-Id` when it is fit to be logged, made
 //! otherwise; in every log line, every error and the answer's header.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use data_encoding::HEXLOWER;
-use tracing::Instrument;
+use hyper::body::{Frame, SizeHint};
+use tracing::{Instrument, Span};
 
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest id taken over from a client or a proxy.
 const MAX_LENGTH: usize = 64;
+/// Bytes of a path that the log shows; none of ours is longer.
+const MAX_PATH: usize = 256;
 
 tokio::task_local! {
     static CURRENT: String;
@@ -34,18 +41,49 @@ pub async fn layer(request: Request, next: Next) -> Response {
         .and_then(|value| value.to_str().ok())
         .filter(|text| is_fit(text))
         .map_or_else(fresh, str::to_owned);
-    let span = tracing::info_span!(
+    let path = request.uri().path();
+    // At the highest level, so that it is there for whatever the log's filter lets through.
+    let span = tracing::error_span!(
         "request",
         request.id = %id,
         method = %request.method(),
-        path = %request.uri().path(),
+        path = path.get(..MAX_PATH).unwrap_or(path),
     );
     let header = HeaderValue::from_str(&id);
-    let mut response = CURRENT.scope(id, next.run(request).instrument(span)).await;
+    let answering = next.run(request).instrument(span.clone());
+    let mut response = CURRENT.scope(id, answering).await;
     if let Ok(header) = header {
         response.headers_mut().insert(HEADER, header);
     }
-    response
+    response.map(|body| Body::new(Traced { body, span }))
+}
+
+/// What is sent after the answer has begun belongs to the request too.
+struct Traced {
+    body: Body,
+    span: Span,
+}
+
+impl HttpBody for Traced {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let Self { body, span } = &mut *self;
+        let _entered = span.enter();
+        Pin::new(body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// Letters, digits and a few signs: nothing that could forge a log line.

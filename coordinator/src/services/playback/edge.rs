@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use shared::id::AgentId;
 use tokio::sync::{Semaphore, watch};
+use tracing::Instrument as _;
 
 use super::super::edge_source::EdgeError;
 use super::super::{EdgeSource, Figures, Parts, ServicesConfig};
@@ -187,7 +188,9 @@ impl Reader {
     fn begin(&self, pull: Option<Pull>) {
         if let Some(pull) = pull {
             let (edges, shared) = (Arc::clone(&self.edges), Arc::clone(&self.shared));
-            tokio::spawn(async move { pull.run(&*edges, &shared).await });
+            // Under the name of the request that began it, whoever joins later.
+            let pulling = async move { pull.run(&*edges, &shared).await };
+            tokio::spawn(pulling.in_current_span());
         }
     }
 

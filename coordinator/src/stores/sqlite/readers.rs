@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
+use tracing::Span;
 
 use super::{Result, SqlError, StoreError, open_reader};
 
@@ -37,8 +38,11 @@ impl Readers {
             .await
             .map_err(|_| StoreError::Closed)?;
         let idle = Arc::clone(&self.idle);
+        let request = Span::current();
         let answered = tokio::task::spawn_blocking(move || {
             let _turn = turn;
+            let _request = request.entered();
+            tracing::trace!(attempted, "reading");
             let mut lent = Lent::take(idle).ok_or(StoreError::Closed)?;
             lent.ask(work)
                 .map_err(|error| error.while_trying(attempted))

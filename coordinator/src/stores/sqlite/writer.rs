@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, DropBehavior, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
+use tracing::Span;
 
 use super::{Result, SqlError, StoreError};
 
@@ -48,6 +49,7 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let change = Box::new(Pending {
             attempted,
+            request: Span::current(),
             work: Some(work),
             outcome: None,
             reply,
@@ -83,6 +85,8 @@ trait Change: Send {
 
 struct Pending<W, T> {
     attempted: &'static str,
+    /// What the log shows this change to belong to.
+    request: Span,
     work: Option<W>,
     outcome: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
@@ -97,6 +101,8 @@ where
         let Some(work) = self.work.take() else {
             return false;
         };
+        let _request = self.request.enter();
+        tracing::trace!(self.attempted, "writing");
         let outcome = catch_unwind(AssertUnwindSafe(|| work(connection)));
         let outcome = match outcome {
             Ok(outcome) => outcome.map_err(|error| error.while_trying(self.attempted)),

@@ -214,7 +214,8 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T> {
     let path = path.into();
-    match tokio::task::spawn_blocking(work).await {
+    let request = tracing::Span::current();
+    match tokio::task::spawn_blocking(move || request.in_scope(work)).await {
         Ok(done) => done.map_err(|error| failed(attempted, path, &error)),
         Err(error) => Err(failed(attempted, path, &io::Error::other(error))),
     }
