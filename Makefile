@@ -81,9 +81,11 @@ bench: test-packages ## The table of measurements, beside ffmpeg and plain TLS
 	@$(CARGO_TARGET_DIR)/release/bench
 
 .PHONY: openapi
-openapi: packages $(UI_STAMP) ## Regenerate the API document and the types of the pages
+openapi: packages $(UI_STAMP) ## Regenerate the API document, the reference of errors and the types of the pages
 	cargo run --locked --quiet -p cctv-coordinator -- openapi > coordinator/openapi.json.new
 	mv coordinator/openapi.json.new coordinator/openapi.json
+	cargo run --locked --quiet -p cctv-coordinator -- errors > docs/errors.md.new
+	mv docs/errors.md.new docs/errors.md
 	cd ui && npm run --silent api
 
 .PHONY: fuzz

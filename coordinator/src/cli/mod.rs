@@ -43,6 +43,8 @@ enum Command {
     CheckConfig,
     /// Print the description of the HTTP API (OpenAPI 3.1)
     Openapi,
+    /// Print the reference of the API's errors (Markdown)
+    Errors,
     /// Print the version
     Version,
 }
@@ -59,6 +61,7 @@ impl Cli {
             Command::User(command) => user::run(&config()?, command),
             Command::CheckConfig => check_config::run(&config()?),
             Command::Openapi => print(&crate::http::openapi::document()),
+            Command::Errors => print(&crate::http::errors::page()),
             Command::Version => print(&format!("{}\n", env!("CARGO_PKG_VERSION"))),
         }
     }

@@ -15,7 +15,9 @@ pub mod agents;
 pub mod cameras;
 pub mod certificate;
 pub mod client;
+pub mod docs;
 pub mod error;
+pub mod errors;
 pub mod extract;
 pub mod health;
 pub mod limit;
@@ -107,6 +109,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(playback::get_segment))
         .routes(routes!(storage::get_storage_stats))
         .routes(routes!(openapi::get_openapi))
+        .routes(routes!(errors::list_errors))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
@@ -116,6 +119,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
 pub fn router(api: Arc<Api>) -> Router {
     let (router, _) = routes().split_for_parts();
     router
+        .merge(docs::router())
         .method_not_allowed_fallback(ui::method_not_allowed)
         .fallback(ui::serve)
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -158,6 +158,7 @@ fn table() -> Vec<Row> {
             })
         },
         public("get_openapi", |_| "/api/v1/openapi.json".into()),
+        public("list_errors", |_| "/api/v1/errors".into()),
         public("healthz", |_| "/healthz".into()),
         public("readyz", |_| "/readyz".into()),
         public("metrics", |_| "/metrics".into()),

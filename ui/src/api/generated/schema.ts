@@ -164,6 +164,26 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/errors': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Every error there is
+     * @description The codes of the envelope, with their HTTP status and their sentences in both languages.
+     */
+    get: operations['list_errors']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/openapi.json': {
     parameters: {
       query?: never
@@ -554,6 +574,10 @@ export interface components {
     ErrorBody: {
       error: components['schemas']['Problem']
     }
+    /** @description Every code there is. */
+    Errors: {
+      items: components['schemas']['KnownError'][]
+    }
     /** @description A reason with its sentences. */
     Fault: {
       /** @example كان قرص الوكيل ممتلئًا. */
@@ -614,6 +638,20 @@ export interface components {
       expires_at: components['schemas']['Timestamp']
       /** @description The same as a QR code, an SVG document. */
       qr_svg: string
+    }
+    /** @description A code, and what comes with it. */
+    KnownError: {
+      code: components['schemas']['Code']
+      /** @example سجّل الدخول للمتابعة. */
+      message_ar: string
+      /** @example Sign in to continue. */
+      message_en: string
+      /**
+       * Format: int32
+       * @description HTTP status of the answer.
+       * @example 401
+       */
+      status: number
     }
     /** @description Who is signed in, and what they may do. */
     Me: {
@@ -1499,6 +1537,27 @@ export interface operations {
       422: components['responses']['invalid_value']
       429: components['responses']['rate_limited']
       500: components['responses']['internal']
+    }
+  }
+  list_errors: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The codes. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Errors']
+        }
+      }
+      429: components['responses']['rate_limited']
     }
   }
   get_openapi: {
