@@ -81,12 +81,21 @@ codes! {
     NotFound NOT_FOUND: "There is no such thing here.", "العنصر المطلوب غير موجود.";
     MethodNotAllowed METHOD_NOT_ALLOWED: "This address does not support that method.", "هذا العنوان لا يدعم هذه الطريقة.";
     RequestTimeout REQUEST_TIMEOUT: "The request took too long.", "استغرق الطلب وقتًا أطول من المسموح.";
+    MoreThanOwn FORBIDDEN: "Nobody can give or take more than they may do themselves.", "لا يمكن لأحد أن يمنح أو يسحب أكثر مما يملكه من صلاحيات.";
     Conflict CONFLICT: "Somebody else changed this at the same time; look again.", "غيّر شخص آخر هذا العنصر في الوقت نفسه؛ أعد التحقق.";
+    Taken CONFLICT: "This name or number is taken.", "هذا الاسم أو الرقم مستخدم بالفعل.";
+    LastAdministrator CONFLICT: "Somebody who may do everything must remain.", "يجب أن يبقى شخص واحد على الأقل يملك كل الصلاحيات.";
+    OwnAccount CONFLICT: "You cannot lock out yourself.", "لا يمكنك تعطيل حسابك بنفسك.";
+    BuiltIn CONFLICT: "This comes with the product and cannot be changed.", "هذا جزء من المنتج ولا يمكن تغييره.";
+    InUse CONFLICT: "This is still in use.", "هذا العنصر لا يزال مستخدمًا.";
+    OtherAgency CONFLICT: "Members of this group must belong to its agency.", "يجب أن ينتمي أعضاء هذه المجموعة إلى جهتها.";
     Gone GONE: "This footage is no longer stored anywhere.", "لم يعد هذا التسجيل محفوظًا في أي مكان.";
     PayloadTooLarge PAYLOAD_TOO_LARGE: "The request is too large.", "الطلب أكبر من الحد المسموح.";
     UnsupportedMediaType UNSUPPORTED_MEDIA_TYPE: "The request must be JSON.", "يجب أن يكون الطلب بتنسيق JSON.";
     RangeNotSatisfiable RANGE_NOT_SATISFIABLE: "The file does not have the bytes that were asked for.", "لا يحتوي الملف على البايتات المطلوبة.";
     InvalidValue UNPROCESSABLE_ENTITY: "A value in the request is not allowed.", "إحدى القيم في الطلب غير مسموح بها.";
+    WrongPassword UNPROCESSABLE_ENTITY: "The old password is wrong.", "كلمة المرور القديمة غير صحيحة.";
+    WeakPassword UNPROCESSABLE_ENTITY: "This password cannot be used; take a longer one that is hard to guess.", "لا يمكن استخدام كلمة المرور هذه؛ اختر كلمة أطول يصعب تخمينها.";
     TooManyAttempts TOO_MANY_REQUESTS: "Too many attempts; wait a moment and try again.", "محاولات كثيرة جدًا؛ انتظر قليلًا ثم حاول مرة أخرى.";
     RateLimited TOO_MANY_REQUESTS: "Too many requests; wait a moment and go on.", "طلبات كثيرة جدًا؛ انتظر قليلًا ثم تابع.";
     Internal INTERNAL_SERVER_ERROR: "Something went wrong in the system. Report the correlation number.", "حدث خطأ في النظام. أبلغ عن رقم التتبع.";
@@ -217,6 +226,10 @@ refusals! {
     WithBody: InvalidRequest RequestTimeout PayloadTooLarge UnsupportedMediaType InvalidValue;
     /// Answers of operations that not every role may use.
     Restricted: Forbidden;
+    /// Answers of operations that change people, groups, roles or agencies.
+    Administering: MoreThanOwn Conflict Taken LastAdministrator OwnAccount BuiltIn InUse OtherAgency InvalidValue WeakPassword Overloaded;
+    /// Answers of changing one's own password.
+    OwnPassword: WrongPassword WeakPassword TooManyAttempts Overloaded;
     /// Answers of operations that an agent carries out.
     AtAgent: Unsupported AgentFailed AgentOffline Overloaded AgentTimeout;
     /// Answers of signing in.

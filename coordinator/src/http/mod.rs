@@ -20,6 +20,7 @@ pub mod error;
 pub mod errors;
 pub mod extract;
 pub mod health;
+pub mod iam;
 pub mod limit;
 pub mod middleware;
 pub mod openapi;
@@ -108,6 +109,27 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(playback::get_playlist))
         .routes(routes!(playback::get_segment))
         .routes(routes!(storage::get_storage_stats))
+        .routes(routes!(iam::users::list_users, iam::users::create_user))
+        .routes(routes!(iam::users::get_user, iam::users::replace_user))
+        .routes(routes!(iam::users::set_user_status))
+        .routes(routes!(iam::users::set_user_password))
+        .routes(routes!(iam::users::add_user_to_group))
+        .routes(routes!(iam::users::remove_user_from_group))
+        .routes(routes!(iam::groups::list_groups, iam::groups::create_group))
+        .routes(routes!(
+            iam::groups::get_group,
+            iam::groups::replace_group,
+            iam::groups::delete_group
+        ))
+        .routes(routes!(iam::roles::list_roles, iam::roles::create_role))
+        .routes(routes!(iam::roles::replace_role, iam::roles::delete_role))
+        .routes(routes!(
+            iam::agencies::list_agencies,
+            iam::agencies::create_agency
+        ))
+        .routes(routes!(iam::agencies::replace_agency))
+        .routes(routes!(iam::me::get_own_user))
+        .routes(routes!(iam::me::set_own_password))
         .routes(routes!(openapi::get_openapi))
         .routes(routes!(errors::list_errors))
         .routes(routes!(health::healthz))

@@ -26,6 +26,7 @@ use super::error::{self, ErrorBody, Open};
         (name = "cameras", description = "Cameras, their health and their timelines."),
         (name = "playback", description = "HLS over recordings, wherever they are."),
         (name = "storage", description = "What the centre stores."),
+        (name = "iam", description = "People, groups, roles and agencies: who may do what."),
         (name = "operation", description = "For load balancers and monitoring."),
     )
 )]

@@ -4,6 +4,7 @@
 //! client's to know.
 
 use super::error::{Code, Error};
+use crate::domain::directory::Refusal;
 use crate::services::access::{AccessError, SignInError};
 use crate::services::agents::AgentError;
 use crate::services::cameras::CameraError;
@@ -11,6 +12,7 @@ use crate::services::edge_source::EdgeError;
 use crate::services::playback::PlaybackError;
 use crate::services::storage::StorageError;
 use crate::services::timeline::TimelineError;
+use crate::services::users::UserError;
 use crate::stores::StoreError;
 use crate::stores::objects::ObjectError;
 
@@ -48,6 +50,46 @@ impl From<SignInError> for Error {
             SignInError::TooMany => Self::new(Code::TooManyAttempts).with_retry_after(BUSY_SECONDS),
             SignInError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<UserError> for Error {
+    fn from(error: UserError) -> Self {
+        match error {
+            UserError::Access(error) => error.into(),
+            UserError::Refused(refusal) => refusal.into(),
+            UserError::Login(_) | UserError::TooMany { .. } => {
+                Self::new(Code::InvalidValue).with_details(error)
+            }
+            UserError::Unknown { .. } => Code::NotFound.into(),
+            UserError::Password => Self::new(Code::WeakPassword).with_details(error),
+            UserError::WrongPassword => Code::WrongPassword.into(),
+            UserError::TooManyAttempts => {
+                Self::new(Code::TooManyAttempts).with_retry_after(BUSY_SECONDS)
+            }
+            UserError::Restless => Self::new(Code::Overloaded).with_retry_after(BUSY_SECONDS),
+            UserError::Hash { .. } => Self::internal(&error),
+            UserError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let code = match &refusal {
+            Refusal::Hidden => return Code::NotFound.into(),
+            Refusal::Forbidden => return Code::Forbidden.into(),
+            Refusal::Stale => return Code::Conflict.into(),
+            Refusal::LastAdministrator => return Code::LastAdministrator.into(),
+            Refusal::Yourself => return Code::OwnAccount.into(),
+            Refusal::BuiltIn => return Code::BuiltIn.into(),
+            Refusal::MoreThanOwn { .. } => Code::MoreThanOwn,
+            Refusal::Unknown { .. } => Code::InvalidValue,
+            Refusal::Taken { .. } => Code::Taken,
+            Refusal::InUse { .. } => Code::InUse,
+            Refusal::OtherAgency { .. } => Code::OtherAgency,
+        };
+        Self::new(code).with_details(refusal)
     }
 }
 

@@ -147,7 +147,7 @@ impl World {
         };
         let users = &self.services.users;
         let user = users.create(&grant, profile, Some(password.into()));
-        let user = user.await.unwrap();
+        let (_, user) = user.await.unwrap();
         self.signed_in(user.login.as_str(), password).await
     }
 

@@ -9,7 +9,7 @@ use super::{UserError, Users, bounded, difference, sees};
 use crate::domain::access::{Deed, Rule};
 use crate::domain::agency::{Agency, AgencyCode};
 use crate::domain::audit::What;
-use crate::domain::directory::Change;
+use crate::domain::directory::{Change, Directory};
 use crate::domain::group::{Group, Role, RoleCode};
 use crate::domain::text::Name;
 use crate::domain::user::User;
@@ -39,14 +39,10 @@ impl Users {
     pub async fn groups(&self, grant: &AdminGrant) -> Result<Vec<(Group, usize)>, UserError> {
         grant.for_deed(Deed::ViewGroups)?;
         let directory = self.store.directory().await?;
-        let members = |id| {
-            let users = directory.users.values();
-            users.filter(|user| user.groups.contains(&id)).count()
-        };
         let groups = directory.groups.values();
         let mut groups: Vec<_> = groups
             .filter(|group| sees(grant, Deed::ViewGroups, group.agency.as_ref()))
-            .map(|group| (group.clone(), members(group.id)))
+            .map(|group| (group.clone(), members(&directory, group.id)))
             .collect();
         groups.sort_unstable_by(|(one, _), (other, _)| one.name.en.cmp(&other.name.en));
         Ok(groups)
@@ -60,16 +56,17 @@ impl Users {
         &self,
         grant: &AdminGrant,
         id: GroupId,
-    ) -> Result<(Group, Vec<User>), UserError> {
+    ) -> Result<(Group, usize, Vec<User>), UserError> {
         grant.for_deed(Deed::ViewGroups)?;
         let directory = self.store.directory().await?;
         let group = directory.groups.get(&id);
         let group = group.filter(|group| sees(grant, Deed::ViewGroups, group.agency.as_ref()));
         let group = group.ok_or(AccessError::Hidden)?.clone();
-        let members = directory.users.into_values().filter(|user| {
+        let number = members(&directory, id);
+        let people = directory.users.into_values().filter(|user| {
             user.groups.contains(&id) && sees(grant, Deed::ViewUsers, user.agency.as_ref())
         });
-        Ok((group, members.collect()))
+        Ok((group, number, people.collect()))
     }
 
     /// # Errors
@@ -96,7 +93,7 @@ impl Users {
         id: GroupId,
         revision: u64,
         new: NewGroup,
-    ) -> Result<Group, UserError> {
+    ) -> Result<(Group, usize), UserError> {
         grant.for_deed(Deed::ManageGroups)?;
         let group = group(id, revision, new)?;
         let before = self.store.directory().await?.groups.remove(&id);
@@ -106,7 +103,9 @@ impl Users {
         let mut after = self
             .make(grant, change, None, What::GroupChanged, id, details)
             .await?;
-        Ok(after.groups.remove(&id).ok_or(AccessError::Hidden)?)
+        let members = members(&after, id);
+        let group = after.groups.remove(&id).ok_or(AccessError::Hidden)?;
+        Ok((group, members))
     }
 
     /// # Errors
@@ -227,6 +226,11 @@ impl Users {
             .await?;
         Ok(after.agencies.remove(&code).ok_or(AccessError::Hidden)?)
     }
+}
+
+fn members(directory: &Directory, id: GroupId) -> usize {
+    let users = directory.users.values();
+    users.filter(|user| user.groups.contains(&id)).count()
 }
 
 fn group(id: GroupId, revision: u64, new: NewGroup) -> Result<Group, UserError> {

@@ -158,7 +158,7 @@ impl Users {
         grant: &AdminGrant,
         profile: Profile,
         password: Option<SecretString>,
-    ) -> Result<User, UserError> {
+    ) -> Result<(Directory, User), UserError> {
         grant.for_deed(Deed::ManageUsers)?;
         let hash = match password {
             Some(password) => Some(self.hash(password).await?),
@@ -168,9 +168,8 @@ impl Users {
         let change = Change::CreateUser(Box::new(user.clone()));
         let details = json!({ "login": user.login.as_str(), "agency": user.agency });
         let what = What::UserCreated;
-        self.make(grant, change, hash, what, user.id, details)
-            .await?;
-        Ok(user)
+        let after = self.make(grant, change, hash, what, user.id, details);
+        Ok((after.await?, user))
     }
 
     /// Replaces what a person is by `profile`, provided nobody has changed it since `revision`.
@@ -183,7 +182,7 @@ impl Users {
         id: UserId,
         revision: u64,
         profile: Profile,
-    ) -> Result<User, UserError> {
+    ) -> Result<(Directory, User), UserError> {
         grant.for_deed(Deed::ManageUsers)?;
         let user = User {
             id,
@@ -212,7 +211,7 @@ impl Users {
         grant: &AdminGrant,
         id: UserId,
         status: Status,
-    ) -> Result<User, UserError> {
+    ) -> Result<(Directory, User), UserError> {
         grant.for_deed(Deed::ManageUsers)?;
         let what = match status {
             Status::Active => What::UserEnabled,
@@ -285,7 +284,7 @@ impl Users {
         grant: &AdminGrant,
         user: UserId,
         group: GroupId,
-    ) -> Result<User, UserError> {
+    ) -> Result<(Directory, User), UserError> {
         grant.for_deed(Deed::ManageUsers)?;
         let change = Change::AddMember(user, group);
         let details = json!({ "group": group });
@@ -302,7 +301,7 @@ impl Users {
         grant: &AdminGrant,
         user: UserId,
         group: GroupId,
-    ) -> Result<User, UserError> {
+    ) -> Result<(Directory, User), UserError> {
         grant.for_deed(Deed::ManageUsers)?;
         let change = Change::RemoveMember(user, group);
         let details = json!({ "group": group });
@@ -341,6 +340,14 @@ impl Users {
         let user = directory.users.get(&id).cloned();
         let user = user.filter(|user| sees(grant, Deed::ViewUsers, user.agency.as_ref()));
         Ok((directory, user.ok_or(AccessError::Hidden)?))
+    }
+
+    /// Whoever asks, as they stand in the directory.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn own(&self, actor: &Actor) -> Result<(Directory, User), UserError> {
+        found(self.store.directory().await?, actor.user_id())
     }
 
     /// For the command line, where people are named by login.
@@ -431,9 +438,9 @@ fn sees(grant: &AdminGrant, deed: Deed, agency: Option<&AgencyCode>) -> bool {
     grant.decide(deed, Object::Of(agency)) == Decision::Allowed
 }
 
-fn found(directory: Directory, id: UserId) -> Result<User, UserError> {
-    let mut users = directory.users;
-    Ok(users.remove(&id).ok_or(AccessError::Hidden)?)
+fn found(directory: Directory, id: UserId) -> Result<(Directory, User), UserError> {
+    let user = directory.users.get(&id).cloned();
+    Ok((directory, user.ok_or(AccessError::Hidden)?))
 }
 
 /// What the audit tells of a person.

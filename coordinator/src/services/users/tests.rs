@@ -93,7 +93,7 @@ async fn what_is_taken_away_is_gone_with_the_next_request() {
     world.administrator().await;
     let (users, access) = (&world.services.users, &world.services.access);
     let grant = access.console(Deed::ManageUsers);
-    let layla = users
+    let (_, layla) = users
         .create(&grant, profile("layla", "BUS"), Some(PASSWORD.into()))
         .await
         .unwrap();
