@@ -73,6 +73,7 @@ mod tests {
     use crate::http::agents::AgentState;
     use crate::http::cameras::HealthState;
     use crate::http::error::Code;
+    use crate::http::iam::users::UserStatus;
     use crate::http::timeline::SpanState;
     use crate::http::vocabulary::{Cause, Place, Reason, RecordingMode, Stream, UploadPolicy};
 
@@ -128,6 +129,10 @@ mod tests {
             ),
             ("Stream", sent(Stream::ALL)),
             ("UploadPolicy", sent(UploadPolicy::ALL)),
+            (
+                "UserStatus",
+                sent(&[UserStatus::Active, UserStatus::Disabled]),
+            ),
         ]);
         let document: Value = serde_json::from_str(&document()).unwrap();
         let schemas = document["components"]["schemas"].as_object().unwrap();

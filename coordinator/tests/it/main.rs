@@ -15,6 +15,7 @@ mod limits;
 mod pages;
 mod peer;
 mod playback;
+mod refusals;
 mod session;
 mod tricks;
 mod tunnel;

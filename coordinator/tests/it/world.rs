@@ -10,13 +10,13 @@ use std::time::Duration;
 use cctv_coordinator::app::Coordinator;
 use cctv_coordinator::config::{Bounded, Config, TunnelListen};
 use cctv_coordinator::domain::access::Deed;
-use cctv_coordinator::domain::group::RoleCode;
 use cctv_coordinator::services::Services;
 use cctv_coordinator::services::users::Profile;
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use shared::clock::{Clock, SystemClock};
+use shared::id::UserId;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -26,6 +26,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How long anything in these tests may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+/// Of everybody whom [`World::person`] makes.
+pub(crate) const PASSWORD: &str = "a password for tests";
 
 pub(crate) struct World {
     pub(crate) base: String,
@@ -137,21 +140,25 @@ impl World {
 
     /// A new person who watches the cameras of one agency.
     pub(crate) async fn operator(&self, agency: &str) -> Browser {
-        let grant = self.services.access.console(Deed::ManageUsers);
-        let password = "a password for tests";
         let login = format!("operator-{agency}").to_lowercase();
-        let profile = Profile {
-            agency: Some(agency.parse().unwrap()),
-            roles: BTreeSet::from([RoleCode::operator()]),
-            ..Profile::new(&login, "Operator".parse().unwrap())
-        };
-        let users = &self.services.users;
-        let user = users.create(&grant, profile, Some(password.into()));
-        let (_, user) = user.await.unwrap();
-        self.signed_in(user.login.as_str(), password).await
+        self.person(&login, agency, "operator").await;
+        self.signed_in(&login, PASSWORD).await
     }
 
-    async fn signed_in(&self, login: &str, password: &str) -> Browser {
+    /// Somebody new with one role, who signs in with [`PASSWORD`].
+    pub(crate) async fn person(&self, login: &str, agency: &str, role: &str) -> UserId {
+        let grant = self.services.access.console(Deed::ManageUsers);
+        let profile = Profile {
+            agency: Some(agency.parse().unwrap()),
+            roles: BTreeSet::from([role.parse().unwrap()]),
+            ..Profile::new(login, "Somebody".parse().unwrap())
+        };
+        let users = &self.services.users;
+        let user = users.create(&grant, profile, Some(PASSWORD.into()));
+        user.await.unwrap().1.id
+    }
+
+    pub(crate) async fn signed_in(&self, login: &str, password: &str) -> Browser {
         let browser = self.nobody();
         let answer = browser.sign_in(login, password).await;
         assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.body);

@@ -213,12 +213,12 @@ impl Directory {
                 self.allow_group(author, group, true)
             }
             Change::DeleteGroup(id) => self.allow_group(author, self.group(*id)?, false),
-            Change::CreateRole(role) => allow_role(author, role),
+            Change::CreateRole(role) => allow_role(author, role, true),
             Change::ReplaceRole(role) => {
-                allow_role(author, self.role(&role.code)?)?;
-                allow_role(author, role)
+                allow_role(author, self.role(&role.code)?, false)?;
+                allow_role(author, role, true)
             }
-            Change::DeleteRole(code) => allow_role(author, self.role(code)?),
+            Change::DeleteRole(code) => allow_role(author, self.role(code)?, false),
             Change::CreateAgency(_) => permit(author, Deed::ManageAgencies, None, true),
             Change::ReplaceAgency(agency) => {
                 permit(author, Deed::ManageAgencies, Some(&agency.code), false)
@@ -253,8 +253,8 @@ impl Directory {
     }
 }
 
-fn allow_role(author: Author<'_>, role: &Role) -> Result<(), Refusal> {
-    permit(author, Deed::ManageGroups, None, false)?;
+fn allow_role(author: Author<'_>, role: &Role, new: bool) -> Result<(), Refusal> {
+    permit(author, Deed::ManageGroups, None, new)?;
     cover(author, &role.rules, None)
 }
 

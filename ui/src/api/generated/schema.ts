@@ -184,6 +184,282 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/iam/agencies': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List agencies
+     * @description Those that the actor may see, by code.
+     */
+    get: operations['list_agencies']
+    put?: never
+    /** Make an agency */
+    post: operations['create_agency']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/agencies/{code}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    /** Rename an agency */
+    put: operations['replace_agency']
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/groups': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List groups
+     * @description Those that the actor may see, by name.
+     */
+    get: operations['list_groups']
+    put?: never
+    /** Make a group */
+    post: operations['create_group']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/groups/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One group with its members */
+    get: operations['get_group']
+    /**
+     * Replace what a group is
+     * @description Its members stay.
+     */
+    put: operations['replace_group']
+    post?: never
+    /**
+     * Delete a group
+     * @description Its members lose what it gave them.
+     */
+    delete: operations['delete_group']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/me': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * One's own account
+     * @description As administrators see it.
+     */
+    get: operations['get_own_user']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/me/password': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    /**
+     * Change one's own password
+     * @description Ends all one's sessions, this one included.
+     */
+    put: operations['set_own_password']
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/roles': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** List roles */
+    get: operations['list_roles']
+    put?: never
+    /** Make a role */
+    post: operations['create_role']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/roles/{code}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    /** Replace what a role may do */
+    put: operations['replace_role']
+    post?: never
+    /** Delete a role that nobody has */
+    delete: operations['delete_role']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/users': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * List people
+     * @description Those whom the actor may see, by login.
+     */
+    get: operations['list_users']
+    put?: never
+    /** Create a person */
+    post: operations['create_user']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/users/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One person */
+    get: operations['get_user']
+    /**
+     * Replace what a person is
+     * @description Status, groups and credentials stay; they have operations of their own.
+     */
+    put: operations['replace_user']
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/users/{id}/groups': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Add somebody to a group */
+    post: operations['add_user_to_group']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/users/{id}/groups/{group_id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /** Take somebody out of a group */
+    delete: operations['remove_user_from_group']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/users/{id}/password': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    /**
+     * Set somebody's password
+     * @description Ends all their sessions.
+     */
+    put: operations['set_user_password']
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/users/{id}/status': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    /**
+     * Disable or enable a person
+     * @description Disabling ends all they have open, wherever it is.
+     */
+    patch: operations['set_user_status']
+    trace?: never
+  }
   '/api/v1/openapi.json': {
     parameters: {
       query?: never
@@ -402,6 +678,30 @@ export interface paths {
 export type webhooks = Record<string, never>
 export interface components {
   schemas: {
+    /** @description An organisation whose people see some cameras and not others. */
+    Agency: {
+      /**
+       * @description Part of permissions such as `camera:METRO:view`; never changes.
+       * @example METRO
+       */
+      code: string
+      name: components['schemas']['Name']
+      /**
+       * Format: int64
+       * @example 1
+       */
+      revision: number
+    }
+    /** @description What an agency shall be called from now on. */
+    AgencyReplacement: {
+      name: components['schemas']['Name']
+      /**
+       * Format: int64
+       * @description Of the agency when it was read.
+       * @example 1
+       */
+      revision: number
+    }
     /** @description One enrolled agent. */
     Agent: {
       buffer?: components['schemas']['Buffer'] | null
@@ -554,12 +854,21 @@ export interface components {
       | 'not_found'
       | 'method_not_allowed'
       | 'request_timeout'
+      | 'more_than_own'
       | 'conflict'
+      | 'taken'
+      | 'last_administrator'
+      | 'own_account'
+      | 'built_in'
+      | 'in_use'
+      | 'other_agency'
       | 'gone'
       | 'payload_too_large'
       | 'unsupported_media_type'
       | 'range_not_satisfiable'
       | 'invalid_value'
+      | 'wrong_password'
+      | 'weak_password'
       | 'too_many_attempts'
       | 'rate_limited'
       | 'internal'
@@ -585,6 +894,91 @@ export interface components {
       /** @example The agent's disk was full. */
       message_en: string
       reason: components['schemas']['Reason']
+    }
+    /** @description People who have roles and permissions in common. */
+    Group: {
+      /**
+       * @description Only people of this agency can be members; absent for a group across agencies.
+       * @example METRO
+       */
+      agency?: string | null
+      /** Format: uuid */
+      id: string
+      /** @example 12 */
+      members: number
+      name: components['schemas']['Name']
+      /**
+       * @description What members may do beside the roles; `own` means the agency of each.
+       * @example [
+       *       "camera:own:export"
+       *     ]
+       */
+      permissions: string[]
+      /**
+       * Format: int64
+       * @example 1
+       */
+      revision: number
+      /**
+       * @description Codes of the roles that members have.
+       * @example [
+       *       "operator"
+       *     ]
+       */
+      roles: string[]
+    }
+    /** @description A group that somebody is in. */
+    GroupName: {
+      /** Format: uuid */
+      id: string
+      name: components['schemas']['Name']
+    }
+    /** @description What a group shall be from now on. */
+    GroupReplacement: {
+      /** @example METRO */
+      agency?: string | null
+      name: components['schemas']['Name']
+      /**
+       * @example [
+       *       "camera:own:export"
+       *     ]
+       */
+      permissions?: string[]
+      /**
+       * Format: int64
+       * @description Of the group when it was read.
+       * @example 1
+       */
+      revision: number
+      /**
+       * @example [
+       *       "operator"
+       *     ]
+       */
+      roles?: string[]
+    }
+    /** @description A group to be made. */
+    GroupSettings: {
+      /** @example METRO */
+      agency?: string | null
+      name: components['schemas']['Name']
+      /**
+       * @example [
+       *       "camera:own:export"
+       *     ]
+       */
+      permissions?: string[]
+      /**
+       * @example [
+       *       "operator"
+       *     ]
+       */
+      roles?: string[]
+    }
+    /** @description A group with its members. */
+    GroupWithMembers: components['schemas']['Group'] & {
+      /** @description Those whom the actor may see. */
+      people: components['schemas']['Member'][]
     }
     /** @description How a camera is doing, judged by the time of its newest picture. */
     Health: {
@@ -682,6 +1076,35 @@ export interface components {
       /** Format: uuid */
       user_id: string
     }
+    /** @description Somebody in a group. */
+    Member: {
+      /** @example METRO */
+      agency?: string | null
+      /** @example Layla Hassan */
+      display_name: string
+      /** Format: uuid */
+      id: string
+      /** @example layla.hassan */
+      login: string
+    }
+    /** @description A group to join. */
+    Membership: {
+      /** Format: uuid */
+      group_id: string
+    }
+    /** @description A name in both languages of the product. */
+    Name: {
+      /** @example وردية الليل */
+      ar: string
+      /** @example Night shift */
+      en: string
+    }
+    /** @description An agency to be made. */
+    NewAgency: {
+      /** @example TRAM */
+      code: string
+      name: components['schemas']['Name']
+    }
     /** @description What the enrolment code shall be good for. */
     NewInvite: {
       /**
@@ -700,6 +1123,88 @@ export interface components {
        * @default 1440
        */
       valid_for_minutes: number | null
+    }
+    /** @description A new password. */
+    NewPassword: {
+      /** Format: password */
+      password: string
+    }
+    /** @description A role to be made. */
+    NewRoleSettings: {
+      /** @example shift_leader */
+      code: string
+      name: components['schemas']['Name']
+      /**
+       * @example [
+       *       "camera:own:view",
+       *       "camera:own:export"
+       *     ]
+       */
+      permissions: string[]
+    }
+    /** @description Somebody new. */
+    NewUser: {
+      /** @example METRO */
+      agency?: string | null
+      /** @example ليلى حسن */
+      arabic_name?: string | null
+      department?: string | null
+      /** @example Layla Hassan */
+      display_name: string
+      /** Format: email */
+      email?: string | null
+      /** @example 10482 */
+      employee_number?: string | null
+      /**
+       * @description In any case and width; kept in one form, and no other account may look like it.
+       * @example layla.hassan
+       */
+      login: string
+      /**
+       * Format: password
+       * @description Left out for somebody who signs in with an identity provider only.
+       */
+      password?: string | null
+      /**
+       * @description Exceptions such as `camera:METRO:export`, with `!` before them to forbid.
+       * @example [
+       *       "camera:METRO:export"
+       *     ]
+       */
+      permissions?: string[]
+      /**
+       * @description Codes of roles.
+       * @example [
+       *       "operator"
+       *     ]
+       */
+      roles?: string[]
+      section?: string | null
+    }
+    /** @description A new password of one's own. */
+    OwnPasswordChange: {
+      /** Format: password */
+      new_password: string
+      /** Format: password */
+      old_password: string
+    }
+    /** @description A page of a list. */
+    Page_Agency: {
+      items: {
+        /**
+         * @description Part of permissions such as `camera:METRO:view`; never changes.
+         * @example METRO
+         */
+        code: string
+        name: components['schemas']['Name']
+        /**
+         * Format: int64
+         * @example 1
+         */
+        revision: number
+      }[]
+      /** @description Give this as `after` for the page that follows; absent on the last page. */
+      next?: string | null
     }
     /** @description A page of a list. */
     Page_Agent: {
@@ -793,6 +1298,67 @@ export interface components {
       next?: string | null
     }
     /** @description A page of a list. */
+    Page_Group: {
+      items: {
+        /**
+         * @description Only people of this agency can be members; absent for a group across agencies.
+         * @example METRO
+         */
+        agency?: string | null
+        /** Format: uuid */
+        id: string
+        /** @example 12 */
+        members: number
+        name: components['schemas']['Name']
+        /**
+         * @description What members may do beside the roles; `own` means the agency of each.
+         * @example [
+         *       "camera:own:export"
+         *     ]
+         */
+        permissions: string[]
+        /**
+         * Format: int64
+         * @example 1
+         */
+        revision: number
+        /**
+         * @description Codes of the roles that members have.
+         * @example [
+         *       "operator"
+         *     ]
+         */
+        roles: string[]
+      }[]
+      /** @description Give this as `after` for the page that follows; absent on the last page. */
+      next?: string | null
+    }
+    /** @description A page of a list. */
+    Page_Role: {
+      items: {
+        /** @description Comes with the product and cannot be changed. */
+        built_in: boolean
+        /** @example shift_leader */
+        code: string
+        name: components['schemas']['Name']
+        /**
+         * @description `own` means the agency of whoever has the role.
+         * @example [
+         *       "camera:own:view",
+         *       "camera:own:export"
+         *     ]
+         */
+        permissions: string[]
+        /**
+         * Format: int64
+         * @example 1
+         */
+        revision: number
+      }[]
+      /** @description Give this as `after` for the page that follows; absent on the last page. */
+      next?: string | null
+    }
+    /** @description A page of a list. */
     Page_Site: {
       items: {
         /**
@@ -809,6 +1375,71 @@ export interface components {
         id: string
         /** @example Al Rigga depot */
         name: string
+      }[]
+      /** @description Give this as `after` for the page that follows; absent on the last page. */
+      next?: string | null
+    }
+    /** @description A page of a list. */
+    Page_User: {
+      items: {
+        /**
+         * @description Code of the agency; absent for people of the whole authority.
+         * @example METRO
+         */
+        agency?: string | null
+        /**
+         * @description The full name in Arabic.
+         * @example ليلى حسن
+         */
+        arabic_name?: string | null
+        created_at: components['schemas']['Timestamp']
+        /** @example Rail operations */
+        department?: string | null
+        /** @example Layla Hassan */
+        display_name: string
+        /**
+         * @description All they may do, by whichever way, with their agency for `own`.
+         * @example [
+         *       "camera:METRO:view",
+         *       "camera:METRO:playback",
+         *       "camera:METRO:export",
+         *       "!camera:METRO:ptz"
+         *     ]
+         */
+        effective_permissions: string[]
+        /** @example layla.hassan@example.org */
+        email?: string | null
+        /** @example 10482 */
+        employee_number?: string | null
+        groups: components['schemas']['GroupName'][]
+        /** Format: uuid */
+        id: string
+        /** @example layla.hassan */
+        login: string
+        /**
+         * @description Exceptions for this person, beside what roles and groups say.
+         * @example [
+         *       "camera:METRO:export",
+         *       "!camera:METRO:ptz"
+         *     ]
+         */
+        permissions: string[]
+        /**
+         * Format: int64
+         * @description Counts the changes; a replacement names the one it has seen.
+         * @example 3
+         */
+        revision: number
+        /**
+         * @description Codes of the roles.
+         * @example [
+         *       "operator"
+         *     ]
+         */
+        roles: string[]
+        /** @example Red line */
+        section?: string | null
+        status: components['schemas']['UserStatus']
       }[]
       /** @description Give this as `after` for the page that follows; absent on the last page. */
       next?: string | null
@@ -923,6 +1554,44 @@ export interface components {
      * @enum {string}
      */
     RecordingMode: 'continuous' | 'scheduled' | 'event' | 'off'
+    /** @description What somebody with a certain job may do. */
+    Role: {
+      /** @description Comes with the product and cannot be changed. */
+      built_in: boolean
+      /** @example shift_leader */
+      code: string
+      name: components['schemas']['Name']
+      /**
+       * @description `own` means the agency of whoever has the role.
+       * @example [
+       *       "camera:own:view",
+       *       "camera:own:export"
+       *     ]
+       */
+      permissions: string[]
+      /**
+       * Format: int64
+       * @example 1
+       */
+      revision: number
+    }
+    /** @description What a role shall be from now on. */
+    RoleReplacement: {
+      name: components['schemas']['Name']
+      /**
+       * @example [
+       *       "camera:own:view",
+       *       "camera:own:export"
+       *     ]
+       */
+      permissions: string[]
+      /**
+       * Format: int64
+       * @description Of the role when it was read.
+       * @example 1
+       */
+      revision: number
+    }
     /**
      * @description Lengths in seconds; `recorded`, `missing`, `policy`, `not_yet_reported` and `unexplained` add up
      *     to the spans.
@@ -988,6 +1657,10 @@ export interface components {
     }
     /** @enum {string} */
     SpanState: 'recorded' | 'missing' | 'not_yet_reported' | 'unexplained'
+    /** @description Whether somebody may sign in from now on. */
+    StatusChange: {
+      status: components['schemas']['UserStatus']
+    }
     /** @description The object store as the file system and the index see it. */
     StorageStats: {
       /**
@@ -1043,6 +1716,107 @@ export interface components {
      * @enum {string}
      */
     UploadPolicy: 'all' | 'events' | 'on-demand' | 'schedule'
+    /** @description A person with an account. */
+    User: {
+      /**
+       * @description Code of the agency; absent for people of the whole authority.
+       * @example METRO
+       */
+      agency?: string | null
+      /**
+       * @description The full name in Arabic.
+       * @example ليلى حسن
+       */
+      arabic_name?: string | null
+      created_at: components['schemas']['Timestamp']
+      /** @example Rail operations */
+      department?: string | null
+      /** @example Layla Hassan */
+      display_name: string
+      /**
+       * @description All they may do, by whichever way, with their agency for `own`.
+       * @example [
+       *       "camera:METRO:view",
+       *       "camera:METRO:playback",
+       *       "camera:METRO:export",
+       *       "!camera:METRO:ptz"
+       *     ]
+       */
+      effective_permissions: string[]
+      /** @example layla.hassan@example.org */
+      email?: string | null
+      /** @example 10482 */
+      employee_number?: string | null
+      groups: components['schemas']['GroupName'][]
+      /** Format: uuid */
+      id: string
+      /** @example layla.hassan */
+      login: string
+      /**
+       * @description Exceptions for this person, beside what roles and groups say.
+       * @example [
+       *       "camera:METRO:export",
+       *       "!camera:METRO:ptz"
+       *     ]
+       */
+      permissions: string[]
+      /**
+       * Format: int64
+       * @description Counts the changes; a replacement names the one it has seen.
+       * @example 3
+       */
+      revision: number
+      /**
+       * @description Codes of the roles.
+       * @example [
+       *       "operator"
+       *     ]
+       */
+      roles: string[]
+      /** @example Red line */
+      section?: string | null
+      status: components['schemas']['UserStatus']
+    }
+    /** @description What a person shall be from now on; what is left out is empty. */
+    UserReplacement: {
+      /** @example METRO */
+      agency?: string | null
+      /** @example ليلى حسن */
+      arabic_name?: string | null
+      department?: string | null
+      /** @example Layla Hassan */
+      display_name: string
+      /** Format: email */
+      email?: string | null
+      /** @example 10482 */
+      employee_number?: string | null
+      /** @example layla.hassan */
+      login: string
+      /**
+       * @example [
+       *       "!camera:METRO:ptz"
+       *     ]
+       */
+      permissions?: string[]
+      /**
+       * Format: int64
+       * @description Of the person when they were read.
+       * @example 3
+       */
+      revision: number
+      /**
+       * @example [
+       *       "operator"
+       *     ]
+       */
+      roles?: string[]
+      section?: string | null
+    }
+    /**
+     * @description Whether somebody may sign in.
+     * @enum {string}
+     */
+    UserStatus: 'ACTIVE' | 'DISABLED'
   }
   responses: {
     /** @description `agent_failed`: The agent at the site could not do this. */
@@ -1065,6 +1839,15 @@ export interface components {
     }
     /** @description `agent_timeout`: The site did not answer in time. */
     agent_timeout: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description `conflict`: Somebody else changed this at the same time; look again. `taken`: This name or number is taken. `last_administrator`: Somebody who may do everything must remain. `own_account`: You cannot lock out yourself. `built_in`: This comes with the product and cannot be changed. `in_use`: This is still in use. `other_agency`: Members of this group must belong to its agency. */
+    conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency: {
       headers: {
         [name: string]: unknown
       }
@@ -1135,6 +1918,15 @@ export interface components {
         'application/json': components['schemas']['ErrorBody']
       }
     }
+    /** @description `invalid_value`: A value in the request is not allowed. `weak_password`: This password cannot be used; take a longer one that is hard to guess. */
+    invalid_value_or_weak_password: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
     /** @description `link_invalid`: This link is not valid. `link_expired`: This link has expired; open the recording again. */
     link_invalid_or_link_expired: {
       headers: {
@@ -1144,8 +1936,26 @@ export interface components {
         'application/json': components['schemas']['ErrorBody']
       }
     }
+    /** @description `more_than_own`: Nobody can give or take more than they may do themselves. */
+    more_than_own: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
     /** @description `not_found`: There is no such thing here. */
     not_found: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description `overloaded`: The system is busy; try again in a moment. */
+    overloaded: {
       headers: {
         [name: string]: unknown
       }
@@ -1198,6 +2008,15 @@ export interface components {
         'application/json': components['schemas']['ErrorBody']
       }
     }
+    /** @description `too_many_attempts`: Too many attempts; wait a moment and try again. */
+    too_many_attempts: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
     /** @description `too_many_attempts`: Too many attempts; wait a moment and try again. `rate_limited`: Too many requests; wait a moment and go on. */
     too_many_attempts_or_rate_limited: {
       headers: {
@@ -1236,6 +2055,15 @@ export interface components {
     }
     /** @description `wrong_credentials`: The login or the password is wrong. */
     wrong_credentials: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description `wrong_password`: The old password is wrong. `weak_password`: This password cannot be used; take a longer one that is hard to guess. */
+    wrong_password_or_weak_password: {
       headers: {
         [name: string]: unknown
       }
@@ -1558,6 +2386,733 @@ export interface operations {
         }
       }
       429: components['responses']['rate_limited']
+    }
+  }
+  list_agencies: {
+    parameters: {
+      query?: {
+        /** @description `next` of the page before; the first page when left out. */
+        after?: string
+        /** @description How many items at most; 200 when left out. */
+        limit?: number
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description One page of agencies. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Page_Agency']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden']
+      422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  create_agency: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['NewAgency']
+      }
+    }
+    responses: {
+      /** @description The agency. */
+      201: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Agency']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      408: components['responses']['request_timeout']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value_or_weak_password']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  replace_agency: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @example TRAM */
+        code: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['AgencyReplacement']
+      }
+    }
+    responses: {
+      /** @description The agency as changed. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Agency']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      404: components['responses']['not_found']
+      408: components['responses']['request_timeout']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value_or_weak_password']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  list_groups: {
+    parameters: {
+      query?: {
+        /** @description `next` of the page before; the first page when left out. */
+        after?: string
+        /** @description How many items at most; 200 when left out. */
+        limit?: number
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description One page of groups. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Page_Group']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden']
+      422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  create_group: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['GroupSettings']
+      }
+    }
+    responses: {
+      /** @description The group. */
+      201: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Group']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      408: components['responses']['request_timeout']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value_or_weak_password']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  get_group: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The group. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['GroupWithMembers']
+        }
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden']
+      404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  replace_group: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['GroupReplacement']
+      }
+    }
+    responses: {
+      /** @description The group as changed. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Group']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      404: components['responses']['not_found']
+      408: components['responses']['request_timeout']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value_or_weak_password']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  delete_group: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Deleted. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      404: components['responses']['not_found']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      422: components['responses']['invalid_value_or_weak_password']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  get_own_user: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The person who asks. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['User']
+        }
+      }
+      401: components['responses']['unauthenticated']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  set_own_password: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['OwnPasswordChange']
+      }
+    }
+    responses: {
+      /** @description The password is set; sign in with it. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      408: components['responses']['request_timeout']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['wrong_password_or_weak_password']
+      429: components['responses']['too_many_attempts']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  list_roles: {
+    parameters: {
+      query?: {
+        /** @description `next` of the page before; the first page when left out. */
+        after?: string
+        /** @description How many items at most; 200 when left out. */
+        limit?: number
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description One page of roles, by code. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Page_Role']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden']
+      422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  create_role: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['NewRoleSettings']
+      }
+    }
+    responses: {
+      /** @description The role. */
+      201: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Role']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      408: components['responses']['request_timeout']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value_or_weak_password']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  replace_role: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @example shift_leader */
+        code: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['RoleReplacement']
+      }
+    }
+    responses: {
+      /** @description The role as changed. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Role']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      404: components['responses']['not_found']
+      408: components['responses']['request_timeout']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value_or_weak_password']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  delete_role: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @example shift_leader */
+        code: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Deleted. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      404: components['responses']['not_found']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      422: components['responses']['invalid_value_or_weak_password']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  list_users: {
+    parameters: {
+      query?: {
+        /** @description `next` of the page before; the first page when left out. */
+        after?: string
+        /** @description How many items at most; 200 when left out. */
+        limit?: number
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description One page of people. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Page_User']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden']
+      422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  create_user: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['NewUser']
+      }
+    }
+    responses: {
+      /** @description The person. */
+      201: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['User']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      408: components['responses']['request_timeout']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value_or_weak_password']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  get_user: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The person. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['User']
+        }
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden']
+      404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  replace_user: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['UserReplacement']
+      }
+    }
+    responses: {
+      /** @description The person as changed. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['User']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      404: components['responses']['not_found']
+      408: components['responses']['request_timeout']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value_or_weak_password']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  add_user_to_group: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['Membership']
+      }
+    }
+    responses: {
+      /** @description The person as changed. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['User']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      404: components['responses']['not_found']
+      408: components['responses']['request_timeout']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value_or_weak_password']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  remove_user_from_group: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        id: string
+        group_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The person as changed. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['User']
+        }
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      404: components['responses']['not_found']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      422: components['responses']['invalid_value_or_weak_password']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  set_user_password: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['NewPassword']
+      }
+    }
+    responses: {
+      /** @description The password is set. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      404: components['responses']['not_found']
+      408: components['responses']['request_timeout']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value_or_weak_password']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  set_user_status: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['StatusChange']
+      }
+    }
+    responses: {
+      /** @description The person as changed. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['User']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      404: components['responses']['not_found']
+      408: components['responses']['request_timeout']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value_or_weak_password']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
     }
   }
   get_openapi: {

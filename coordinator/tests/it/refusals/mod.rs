@@ -1,0 +1,218 @@
+//! Every operation of the API as everybody who should not get through, and as somebody who should.
+//!
+//! `table.txt` says what each is answered; it is read by people and compared as a whole, so a new
+//! operation without a row fails. `UPDATE_REFUSALS=1` writes it anew; what may stand in a column is
+//! checked beside, so that a hole is not written down and forgotten.
+
+mod things;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use reqwest::Method;
+use serde_json::Value;
+use things::Things;
+
+use crate::world::{Browser, PASSWORD, World};
+
+/// One operation of the document.
+struct Operation {
+    id: String,
+    method: Method,
+    path: String,
+    has_body: bool,
+}
+
+/// Everybody who asks, in the order of the columns.
+const COLUMNS: [&str; 7] = [
+    "nobody", "expired", "disabled", "agency", "role", "unknown", "right",
+];
+
+/// Open to everybody.
+const PUBLIC: &[&str] = &["get_openapi", "healthz", "list_errors", "metrics", "readyz"];
+/// Answer with what the caller may see, be it nothing, or are about the caller alone.
+const OWN: &[&str] = &[
+    "get_own_user",
+    "get_session",
+    "list_cameras",
+    "list_sites",
+    "set_own_password",
+    "sign_in",
+    "sign_out",
+];
+
+#[tokio::test]
+async fn every_operation_answers_as_the_table_says() {
+    let world = World::start().await;
+    let admin = world.admin().await;
+    let things = Things::make(&world, &admin).await;
+    let nothing = things.nothing();
+    let mut answers: BTreeMap<String, [u16; COLUMNS.len()]> = BTreeMap::new();
+    for (column, who) in COLUMNS.iter().enumerate() {
+        let mut browser = match *who {
+            "expired" => things::expired(&world).await,
+            "disabled" => things::disabled(&world, &admin).await,
+            _ => world.nobody(),
+        };
+        let named = if *who == "unknown" { &nothing } else { &things };
+        for operation in in_order() {
+            if *who == "unknown" && !operation.path.contains('{') {
+                continue;
+            }
+            // Some operations end the session of whoever asks.
+            if let Some(login) = login(who)
+                && browser.get("/api/v1/session").await.status != 200
+            {
+                browser = world.signed_in(login, PASSWORD).await;
+            }
+            let revision = named.revision(&operation.id, &admin).await;
+            let body = operation
+                .has_body
+                .then(|| named.body(&operation.id, revision));
+            let path = named.path(&operation.id, &operation.path, *who == "right");
+            let answer = ask(&browser, &operation, &path, body.as_ref()).await;
+            answers.entry(operation.id).or_default()[column] = answer;
+        }
+    }
+    let table = written(&answers);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/refusals/table.txt");
+    if std::env::var_os("UPDATE_REFUSALS").is_some() {
+        std::fs::write(&path, &table).unwrap();
+    }
+    for (operation, row) in &answers {
+        check(operation, row);
+    }
+    let committed = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        table == committed,
+        "the table is another; look at every difference, then UPDATE_REFUSALS=1:\n{table}"
+    );
+}
+
+/// What no table may say.
+fn check(operation: &str, [nobody, expired, disabled, agency, role, unknown, right]: &[u16; 7]) {
+    // With the right password anybody signs in; this is about the wrong one.
+    let through = operation == "sign_in" || (200..300).contains(right);
+    assert!(through, "{operation} as somebody who may: {right}");
+    if PUBLIC.contains(&operation) {
+        return;
+    }
+    let shut = |status: &u16| matches!(status, 401 | 403);
+    for (who, status) in [
+        ("nobody", nobody),
+        ("expired", expired),
+        ("disabled", disabled),
+    ] {
+        assert!(shut(status), "{operation} as {who}: {status}");
+    }
+    if OWN.contains(&operation) {
+        return;
+    }
+    for (who, status) in [("another agency", agency), ("another role", role)] {
+        let viewing = who == "another role" && VIEWED.contains(&operation)
+            || who == "another agency" && LISTED.contains(&operation);
+        assert!(
+            matches!(status, 403 | 404) || viewing,
+            "{operation} as {who}: {status}"
+        );
+    }
+    assert!(
+        matches!(unknown, 0 | 403 | 404),
+        "{operation} of what does not exist: {unknown}"
+    );
+}
+
+/// An agency's administrators see their own; `access` looks at what is in them.
+const LISTED: &[&str] = &["list_agencies", "list_groups", "list_roles", "list_users"];
+/// What operators do all day.
+const VIEWED: &[&str] = &["get_camera", "get_timeline", "prepare_playback"];
+
+/// Every operation of the document; those after which others would find nothing come last.
+fn in_order() -> Vec<Operation> {
+    let document: Value = serde_json::from_str(include_str!("../../../openapi.json")).unwrap();
+    let mut operations = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            operations.push(Operation {
+                id: operation["operationId"].as_str().unwrap().to_owned(),
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.clone(),
+                has_body: operation["requestBody"].is_object(),
+            });
+        }
+    }
+    let last = |operation: &Operation| {
+        let ends =
+            ["revoke_agent", "set_own_password", "sign_out"].contains(&operation.id.as_str());
+        (
+            operation.method == Method::DELETE || ends,
+            Reverse(operation.path.len()),
+            operation.id.clone(),
+        )
+    };
+    operations.sort_by_key(last);
+    let ids: BTreeSet<_> = operations.iter().map(|operation| &operation.id).collect();
+    assert_eq!(ids.len(), operations.len(), "two operations have one id");
+    operations
+}
+
+/// Who signs in for a column.
+fn login(who: &str) -> Option<&'static str> {
+    match who {
+        "agency" => Some("chief-of-buses"),
+        "role" => Some("operator-of-metro"),
+        "unknown" => Some("administrator-of-nothing"),
+        "right" => Some("administrator-too"),
+        _ => None,
+    }
+}
+
+async fn ask(browser: &Browser, operation: &Operation, path: &str, body: Option<&Value>) -> u16 {
+    let method = operation.method.clone();
+    let answer = browser.send(method, path, body, &[]).await;
+    if answer.status.is_client_error() {
+        let error = &answer.body["error"];
+        for field in ["message_en", "message_ar", "correlation_id"] {
+            assert!(
+                error[field].is_string(),
+                "{}: {:?}",
+                operation.id,
+                answer.body
+            );
+        }
+    }
+    assert!(
+        !answer.status.is_server_error() || answer.status == 503,
+        "{}: {:?}",
+        operation.id,
+        answer.body
+    );
+    answer.status.as_u16()
+}
+
+fn written(answers: &BTreeMap<String, [u16; COLUMNS.len()]>) -> String {
+    let mut table = String::from(
+        "# What each operation answers to whom: nobody signed in, an expired session, a disabled person,\n\
+         # an administrator of another agency, an operator of the same agency, the administrator asking\n\
+         # for what does not exist, and the administrator.\n",
+    );
+    let _ = write!(table, "{:<28}", "#");
+    for column in COLUMNS {
+        let _ = write!(table, "{column:>9}");
+    }
+    table.push('\n');
+    for (operation, row) in answers {
+        let _ = write!(table, "{operation:<28}");
+        for status in row {
+            let status = match status {
+                0 => "-".to_owned(),
+                status => status.to_string(),
+            };
+            let _ = write!(table, "{status:>9}");
+        }
+        table.push('\n');
+    }
+    table
+}
