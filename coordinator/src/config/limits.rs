@@ -43,7 +43,8 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    const fn new(per_second: u64, burst: u64) -> Self {
+    /// `burst` at once, and `per_second` in the long run.
+    pub const fn new(per_second: u64, burst: u64) -> Self {
         Self {
             per_second: Bounded::new(per_second),
             burst: Bounded::new(burst),

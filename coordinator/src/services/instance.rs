@@ -20,7 +20,15 @@ const FILE: &str = "instance";
 #[derive(Debug)]
 pub(super) struct Instance {
     owner: Owner,
-    _locked: File,
+    locked: File,
+}
+
+impl Drop for Instance {
+    /// A program that is just being started has inherited the open file for a moment, and would keep
+    /// the lock until it runs.
+    fn drop(&mut self) {
+        let _ = self.locked.unlock();
+    }
 }
 
 impl Instance {
@@ -50,7 +58,7 @@ impl Instance {
         }
         Ok(Self {
             owner: read_or_make(&mut file).map_err(failed)?,
-            _locked: file,
+            locked: file,
         })
     }
 

@@ -202,6 +202,46 @@ async fn a_forgotten_password_is_set_anew_and_the_first_one_is_shown_once() {
 }
 
 #[tokio::test]
+async fn people_are_created_and_disabled_beside_a_running_coordinator() {
+    let installed = Installed::new();
+    let running = Running::start(&installed).await;
+    let base = running.word_after("pages and API: ").to_owned();
+    let create = [
+        "user", "create", "Mona", "--name", "Mona Ali", "--agency", "METRO", "--role", "operator",
+    ];
+    let created = installed.text(&create).await;
+    assert!(created.starts_with("mona is created"), "{created}");
+    let password = created.split_whitespace().last().unwrap().to_owned();
+    let mona = async || sign_in_as(&base, "mona", &password).await;
+    assert!(mona().await);
+    let again = installed.output(&create).await;
+    let errors = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(
+        !again.status.success() && errors.contains("taken"),
+        "{errors}"
+    );
+    let mut nowhere = create;
+    (nowhere[2], nowhere[6]) = ("badr", "TAXI");
+    let nowhere = installed.output(&nowhere).await;
+    let errors = String::from_utf8_lossy(&nowhere.stderr).into_owned();
+    assert!(errors.contains("TAXI"), "{errors}");
+
+    installed.text(&["user", "disable", "mona"]).await;
+    assert!(!mona().await);
+    let list = installed.text(&["user", "list"]).await;
+    let line = list.lines().find(|line| line.starts_with("mona")).unwrap();
+    for word in ["disabled", "METRO", "operator", "Mona Ali"] {
+        assert!(line.contains(word), "{line}");
+    }
+    installed.text(&["user", "enable", "mona"]).await;
+    assert!(mona().await);
+    let last = installed.output(&["user", "disable", "admin"]).await;
+    let errors = String::from_utf8_lossy(&last.stderr).into_owned();
+    assert!(errors.contains("must remain"), "{errors}");
+    running.terminate().await;
+}
+
+#[tokio::test]
 async fn a_signal_reads_the_certificate_again_and_ends_nothing() {
     let installed = Installed::new();
     let running = Running::start(&installed).await;
@@ -260,10 +300,14 @@ async fn every_log_line_of_a_request_has_its_correlation_id() {
 }
 
 async fn sign_in(base: &str, password: &str) -> bool {
+    sign_in_as(base, "admin", password).await
+}
+
+async fn sign_in_as(base: &str, login: &str, password: &str) -> bool {
     let answer = reqwest::Client::new()
         .post(format!("{base}/api/v1/session"))
         .header("x-requested-with", "test")
-        .json(&serde_json::json!({ "login": "admin", "password": password }))
+        .json(&serde_json::json!({ "login": login, "password": password }))
         .send()
         .await
         .unwrap();
