@@ -46,7 +46,7 @@ fn explain(config: &Config, why: &str) -> anyhow::Result<()> {
         "an explanation has 1 to {MAX_WHY} characters and no control characters"
     );
     let explained = Console::block_on(config, async |console| {
-        let grant = console.services.access.console(Deed::ViewStorage);
+        let grant = console.services.access.console(Deed::ViewAudit);
         Ok(console.services.audit.explain(&grant, why).await?)
     })?;
     print(&match explained {
@@ -59,7 +59,7 @@ fn verify(config: &Config, heads: Vec<Head>) -> anyhow::Result<()> {
     let begun = Instant::now();
     let noted = heads.len();
     let head = Console::block_on(config, async |console| {
-        let grant = console.services.access.console(Deed::ViewStorage);
+        let grant = console.services.access.console(Deed::ViewAudit);
         Ok(console.services.audit.verify(&grant, heads).await?)
     })?;
     let Some(head) = head else {

@@ -3,6 +3,7 @@
 
 pub mod chain;
 mod origin;
+pub mod search;
 pub mod witness;
 
 pub use origin::Origin;
@@ -48,6 +49,8 @@ macro_rules! whats {
 }
 
 whats! {
+    /// Refusals of one person, or from one address, in a quarter of an hour, with their number.
+    AccessRefused = "access_refused",
     AgencyChanged = "agency_changed",
     AgencyCreated = "agency_created",
     AgentEnrolled = "agent_enrolled",
@@ -58,11 +61,18 @@ whats! {
     AuditDisputed = "audit_disputed",
     /// Somebody at the console said why agents remember another audit.
     AuditExplained = "audit_explained",
+    AuditExported = "audit_exported",
     /// The daily walk met an entry that is not what was written.
     AuditFoundBroken = "audit_found_broken",
+    AuditSearched = "audit_searched",
     CameraChanged = "camera_changed",
     CameraProbed = "camera_probed",
     CameraRestarted = "camera_restarted",
+    /// The settings at this start differ from those of the start before.
+    ConfigurationChanged = "configuration_changed",
+    EnrolmentRefused = "enrolment_refused",
+    /// Entries about views that were not written, with their number.
+    EntriesLost = "entries_lost",
     GroupChanged = "group_changed",
     GroupCreated = "group_created",
     GroupDeleted = "group_deleted",
@@ -72,6 +82,10 @@ whats! {
     ObjectLost = "object_lost",
     PasswordSet = "password_set",
     PlaybackPrepared = "playback_prepared",
+    /// Another stretch of a prepared playback was fetched.
+    PlaybackSought = "playback_sought",
+    /// The playlist of a prepared playback was fetched for the first time.
+    PlaybackViewed = "playback_viewed",
     RoleChanged = "role_changed",
     RoleCreated = "role_created",
     RoleDeleted = "role_deleted",

@@ -12,6 +12,7 @@
 
 pub mod actor;
 pub mod agents;
+pub mod audit;
 pub mod cameras;
 pub mod certificate;
 pub mod client;
@@ -108,6 +109,9 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(playback::get_playback))
         .routes(routes!(playback::get_playlist))
         .routes(routes!(playback::get_segment))
+        .routes(routes!(audit::search_audit))
+        .routes(routes!(audit::export_audit))
+        .routes(routes!(audit::get_audit_chain))
         .routes(routes!(storage::get_storage_stats))
         .routes(routes!(iam::users::list_users, iam::users::create_user))
         .routes(routes!(iam::users::get_user, iam::users::replace_user))

@@ -16,7 +16,7 @@ use super::error::{self, ErrorBody, Open};
         title = "RTA CCTV coordinator",
         description = "Cameras, recordings and playback of all sites.\n\nTimes are RFC 3339 in UTC; ids are UUIDs. Every answer carries `X-Request-Id`; every error is an `ErrorBody` in English and Arabic. Requests that change something must come from this origin: browsers say so by themselves, other clients send `X-Requested-With: cctv`.",
     ),
-    components(schemas(ErrorBody)),
+    components(schemas(ErrorBody, super::audit::ExportFormat)),
     modifiers(&Shared),
     security(("cctv_session" = [])),
     tags(
@@ -25,6 +25,7 @@ use super::error::{self, ErrorBody, Open};
         (name = "agents", description = "The installed programs near the cameras."),
         (name = "cameras", description = "Cameras, their health and their timelines."),
         (name = "playback", description = "HLS over recordings, wherever they are."),
+        (name = "audit", description = "Who did what, and whether that record is whole."),
         (name = "storage", description = "What the centre stores."),
         (name = "iam", description = "People, groups, roles and agencies: who may do what."),
         (name = "operation", description = "For load balancers and monitoring."),
@@ -71,6 +72,7 @@ mod tests {
 
     use super::*;
     use crate::http::agents::AgentState;
+    use crate::http::audit::{AuditActorKind, AuditChainState, ExportFormat};
     use crate::http::cameras::HealthState;
     use crate::http::error::Code;
     use crate::http::iam::users::UserStatus;
@@ -111,15 +113,22 @@ mod tests {
 
     #[test]
     fn every_enumeration_is_described_as_it_is_sent() {
-        use {AgentState as A, HealthState as H, SpanState as S};
+        use {AgentState as A, AuditActorKind as K, AuditChainState as C, ExportFormat as F};
+        use {HealthState as H, SpanState as S};
         let sent = BTreeMap::from([
             ("AgentState", sent(&[A::Connected, A::Offline, A::Revoked])),
+            (
+                "AuditActorKind",
+                sent(&[K::User, K::Agent, K::Console, K::System, K::Unknown]),
+            ),
+            ("AuditChainState", sent(&[C::Whole, C::Broken])),
             ("Cause", sent(Cause::ALL)),
             ("Code", sent(Code::ALL)),
             (
                 "HealthState",
                 sent(&[H::Live, H::Stale, H::Down, H::Offline, H::Off, H::Unknown]),
             ),
+            ("ExportFormat", sent(&[F::Csv, F::Jsonl])),
             ("Place", sent(Place::ALL)),
             ("Reason", sent(Reason::ALL)),
             ("RecordingMode", sent(RecordingMode::ALL)),

@@ -43,6 +43,11 @@ impl<T> Page<T> {
     }
 }
 
+/// A key as it stands in `next`.
+pub(super) fn cursor(key: &str) -> String {
+    BASE64URL_NOPAD.encode(key.as_bytes())
+}
+
 /// One key of several parts, the first deciding first. The parts contain no control characters.
 pub fn key<const N: usize>(parts: [&str; N]) -> String {
     parts.join("\0")
@@ -63,12 +68,12 @@ impl PageQuery {
         let more = keyed.len() > limit;
         keyed.truncate(limit);
         let last = keyed.last().filter(|_| more);
-        let next = last.map(|(key, _)| BASE64URL_NOPAD.encode(key.as_bytes()));
+        let next = last.map(|(key, _)| cursor(key));
         let items = keyed.into_iter().map(|(_, item)| item).collect();
         Ok(Page { items, next })
     }
 
-    fn limit(&self) -> Result<u16, Error> {
+    pub(super) fn limit(&self) -> Result<u16, Error> {
         match self.limit.unwrap_or(DEFAULT_LIMIT) {
             limit @ 1..=MAX_LIMIT => Ok(limit),
             other => Err(Error::new(Code::InvalidValue)
@@ -76,7 +81,7 @@ impl PageQuery {
         }
     }
 
-    fn after(&self) -> Result<Option<String>, Error> {
+    pub(super) fn after(&self) -> Result<Option<String>, Error> {
         let Some(cursor) = &self.after else {
             return Ok(None);
         };

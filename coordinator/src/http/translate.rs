@@ -7,6 +7,7 @@ use super::error::{Code, Error};
 use crate::domain::directory::Refusal;
 use crate::services::access::{AccessError, SignInError};
 use crate::services::agents::AgentError;
+use crate::services::audit::AuditError;
 use crate::services::cameras::CameraError;
 use crate::services::edge_source::EdgeError;
 use crate::services::playback::PlaybackError;
@@ -140,6 +141,16 @@ impl From<TimelineError> for Error {
             TimelineError::Access(error) => error.into(),
             TimelineError::TooLong => Self::new(Code::InvalidValue).with_details(error),
             TimelineError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AuditError> for Error {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Access(error) => error.into(),
+            AuditError::Broken(_) => Self::internal(&error),
+            AuditError::Store(error) => error.into(),
         }
     }
 }

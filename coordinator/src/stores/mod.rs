@@ -31,6 +31,7 @@ use crate::domain::agency::AgencyCode;
 use crate::domain::agent::{Agent, AgentStatus, Greeting, Invite, PublicKey};
 use crate::domain::audit::Entry;
 use crate::domain::audit::chain::{Head, Record};
+use crate::domain::audit::search::{Found, Place, Search, Visible};
 use crate::domain::audit::witness::{Compared, Dispute, Witness};
 use crate::domain::camera::{Camera, CameraChange};
 use crate::domain::directory::{self, Directory};
@@ -199,6 +200,14 @@ pub trait Audit {
     async fn audit(&self, entries: Vec<Entry>) -> Result<()>;
     /// The newest entry's number and hash; `None` before the first. Numbers are contiguous.
     async fn audit_head(&self) -> Result<Option<Head>>;
+    /// Newest first, after a place, at most `limit`.
+    async fn audit_search(
+        &self,
+        search: Search,
+        visible: Visible,
+        after: Option<Place>,
+        limit: usize,
+    ) -> Result<Found>;
     /// Notes the head that an agent remembers and compares it with the chain. Writes the entry only
     /// where they differ for the first time, and at most
     /// [`MAX_DISPUTES`](crate::domain::audit::witness::MAX_DISPUTES) times for an agent.

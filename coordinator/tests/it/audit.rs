@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use cctv_coordinator::domain::audit::chain::Record;
 use rusqlite::Connection;
+use serde_json::{Value, json};
 use shared::hash::Sha256;
 use shared::wire::control::{AuditHead, Hello};
 use tokio::time::timeout;
 
 use crate::cli::{Installed, Running, enrolled};
 use crate::peer::{Peer, Work};
-use crate::world::LIMIT;
+use crate::world::{LIMIT, PASSWORD, World};
 
 fn database(installed: &Installed) -> PathBuf {
     installed.directory.path().join("data/coordinator.sqlite")
@@ -219,4 +220,119 @@ async fn until_metric(base: &str, name: &str, expected: u64) {
         }
     };
     timeout(LIMIT, reached).await.expect(name);
+}
+
+#[tokio::test]
+async fn people_find_the_entries_of_the_agencies_they_answer_for() {
+    let world = World::start().await;
+    let admin = world.admin().await;
+    world.operator("METRO").await;
+    world.operator("BUS").await;
+    world.person("chief", "METRO", "agency_administrator").await;
+    let metro = world.signed_in("chief", PASSWORD).await;
+    let all = admin.get("/api/v1/audit").await;
+    assert_eq!(all.status, 200, "{:?}", all.body);
+    let items = all.body["items"].as_array().unwrap();
+    let numbers: Vec<_> = items
+        .iter()
+        .map(|item| item["number"].as_u64().unwrap())
+        .collect();
+    assert!(
+        numbers.len() > 6 && numbers.is_sorted_by(|one, other| one > other),
+        "{numbers:?}"
+    );
+    let first = items.last().unwrap();
+    assert_eq!(first["who"]["kind"], "system");
+    assert!(
+        first["message_ar"].as_str().unwrap().ends_with('.'),
+        "{first}"
+    );
+
+    let signed_in = metro.get("/api/v1/audit?what=signed_in").await;
+    let items = signed_in.body["items"].as_array().unwrap();
+    assert!(!items.is_empty());
+    for item in items {
+        assert_eq!(item["agency"], "METRO", "{item}");
+        assert_eq!(item["address"], "127.0.0.1", "{item}");
+        assert!(
+            item["correlation_id"].is_string() && item["who"]["name"].is_string(),
+            "{item}"
+        );
+    }
+    let others = metro.get("/api/v1/audit?agency=BUS").await;
+    assert_eq!(others.body["items"], json!([]));
+    // Global things, and taking the audit out, are not theirs.
+    assert_eq!(metro.get("/api/v1/audit/chain").await.status, 403);
+    assert_eq!(metro.get("/api/v1/audit/export").await.status, 403);
+
+    let mut seen = Vec::new();
+    let mut path = "/api/v1/audit?what=user_created,signed_in&limit=2".to_owned();
+    loop {
+        let page = admin.get(&path).await;
+        seen.extend(
+            page.body["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|item| item["number"].as_u64().unwrap()),
+        );
+        let Some(next) = page.body["next"].as_str() else {
+            break;
+        };
+        path = format!("/api/v1/audit?what=user_created,signed_in&limit=2&after={next}");
+    }
+    // The first administrator and three people were created and signed in.
+    assert_eq!(seen.len(), 8, "{seen:?}");
+    for wrong in [
+        "what=nonsense",
+        "after=AAAA",
+        "address=here",
+        "user=me",
+        "limit=0",
+    ] {
+        let refused = admin.get(&format!("/api/v1/audit?{wrong}")).await;
+        assert!(
+            refused.status.is_client_error(),
+            "{wrong}: {:?}",
+            refused.body
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_audit_is_taken_out_as_a_table_or_as_lines_and_says_so() {
+    let world = World::start().await;
+    let admin = world.admin().await;
+    let formula = json!({ "login": "=cmd|' /C calc'!A0", "password": "x" });
+    assert_eq!(
+        world
+            .nobody()
+            .post("/api/v1/session", &formula)
+            .await
+            .status,
+        401
+    );
+    let lines = admin.get("/api/v1/audit/export?format=jsonl").await;
+    assert_eq!(lines.status, 200);
+    let text = String::from_utf8(lines.bytes.to_vec()).unwrap();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines[0]["what"], "audit_exported");
+    assert_eq!(lines[0]["details"]["format"], "jsonl");
+    let table = admin.get("/api/v1/audit/export").await;
+    let disposition = table.headers["content-disposition"].to_str().unwrap();
+    assert_eq!(disposition, "attachment; filename=\"audit.csv\"");
+    let text = String::from_utf8(table.bytes.to_vec()).unwrap();
+    assert_eq!(text.lines().count(), lines.len() + 2, "{text}");
+    let mut table = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    for row in table.records() {
+        for cell in &row.unwrap() {
+            assert!(!cell.starts_with(['=', '+', '-', '@']), "{cell}");
+        }
+    }
+    let chain = admin.get("/api/v1/audit/chain").await;
+    assert_eq!(chain.body["state"], "whole");
+    assert_eq!(chain.body["head"]["number"], json!(lines.len() + 1));
 }

@@ -72,6 +72,14 @@ impl Permissions {
         !denied.everything.meet(wanted) && allowed.union().meet(wanted)
     }
 
+    /// The agencies that rules about things of the kind name, each once or twice; for every other agency,
+    /// what holds for things of none holds too.
+    pub fn agencies_named(&self, kind: Kind) -> impl Iterator<Item = &AgencyCode> {
+        [&self.allowed[kind as usize], &self.denied[kind as usize]]
+            .into_iter()
+            .flat_map(|reach| reach.agencies.iter().map(|(code, _)| code))
+    }
+
     pub(super) fn allow(&self, kind: Kind, action: Action, object: Object<'_>) -> bool {
         let wanted = Actions::only(action);
         self.allowed[kind as usize].on(object).meet(wanted)

@@ -1,6 +1,7 @@
 //! The audit as a whole: whether its chain holds, and who remembers it. Entries are made where
 //! things are done.
 
+mod search;
 mod witnesses;
 
 pub use witnesses::ChainView;
@@ -37,7 +38,7 @@ pub enum AuditError {
 }
 
 /// To see the chain and what is known of it.
-const VIEW: Deed = Deed::ViewStorage;
+const VIEW: Deed = Deed::ViewAudit;
 /// Entries read at once.
 const PAGE: usize = 4_096;
 

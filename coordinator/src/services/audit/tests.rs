@@ -7,7 +7,7 @@ async fn the_chain_is_walked_to_its_head_and_compared_with_what_was_noted() {
     world.administrator().await;
     world.agent().await;
     let (access, audit) = (&world.services.access, &world.services.audit);
-    let grant = access.console(Deed::ViewStorage);
+    let grant = access.console(Deed::ViewAudit);
     let head = audit.verify(&grant, Vec::new()).await.unwrap().unwrap();
     assert_eq!(head.number, 4, "a user, a sign-in, an invitation, an agent");
     world.operator("METRO").await;

@@ -1,6 +1,7 @@
 //! The audit: entries beside the changes they tell of, each chained to the one before.
 
 mod chaining;
+mod search;
 mod witnesses;
 
 pub(super) use chaining::chain_existing;
@@ -16,6 +17,7 @@ use super::columns::{Blob, Count};
 use super::{SqlError, Sqlite};
 use crate::domain::audit::Entry;
 use crate::domain::audit::chain::{Head, Record};
+use crate::domain::audit::search::{Found, Place, Search, Visible};
 use crate::domain::audit::witness::{Compared, Dispute, Witness};
 use crate::stores::{Audit, Result};
 
@@ -34,6 +36,19 @@ impl Audit for Sqlite {
 
     async fn audit_head(&self) -> Result<Option<Head>> {
         self.read("read the head of the audit", head).await
+    }
+
+    async fn audit_search(
+        &self,
+        search: Search,
+        visible: Visible,
+        after: Option<Place>,
+        limit: usize,
+    ) -> Result<Found> {
+        self.read("search the audit", move |sql| {
+            search::search(sql, &search, &visible, after, limit)
+        })
+        .await
     }
 
     async fn audit_compare(

@@ -4,8 +4,9 @@ use serde_json::json;
 use shared::hash::Sha256;
 use shared::id::{AgentId, SessionId, UserId};
 
-use super::{NOW, Under, agent, entry, invite};
+use super::{NOW, Under, after, agent, entry, invite};
 use crate::domain::audit::chain::{Head, Record, Verifier};
+use crate::domain::audit::search::{Search, Visible};
 use crate::domain::audit::witness::{Compared, MAX_DISPUTES};
 use crate::domain::audit::{Entry, Origin, What, Who};
 use crate::domain::directory::Change;
@@ -139,4 +140,146 @@ pub(crate) async fn what_agents_remember_is_compared_and_kept(store: Under) {
     }
     let found = store.audit_disputes().await.unwrap();
     assert_eq!(found.len(), MAX_DISPUTES as usize);
+}
+
+/// Page by page, as somebody would read it.
+async fn found(store: &Under, search: &Search, visible: &Visible, limit: usize) -> Vec<u64> {
+    let (mut numbers, mut after) = (Vec::new(), None);
+    loop {
+        let found = store.audit_search(search.clone(), visible.clone(), after, limit);
+        let found = found.await.unwrap();
+        assert!(found.items.len() <= limit);
+        numbers.extend(found.items.iter().map(|entry| entry.number));
+        after = found.next;
+        if after.is_none() {
+            return numbers;
+        }
+    }
+}
+
+pub(crate) async fn a_search_finds_what_a_filter_over_everything_finds(store: Under) {
+    let users = [UserId::new(NOW), UserId::new(NOW)];
+    let code = |code: &str| Some(code.parse().unwrap());
+    let mut entries = Vec::new();
+    for number in 0..240_usize {
+        // Several at one instant, and a clock that was set back.
+        let at = NOW + after((number as u64 / 7) % 23);
+        let kinds = [What::SignedIn, What::CameraChanged, What::UserChanged];
+        let agency = [None, code("METRO"), code("BUS"), code("TRAM")][number % 4].clone();
+        let address = [192, 0, 2, number as u8 % 3].into();
+        let entry = Entry::new(at, Who::User(users[number % 2]), kinds[number % 3])
+            .on(number % 5)
+            .in_agency(agency)
+            .with(json!({ "name": if number % 11 == 0 { "البوابة Gate" } else { "other" } }))
+            .from_origin(Origin::new(Some(address), Some("Mozilla"), None));
+        entries.push(entry);
+    }
+    store.audit(entries.clone()).await.unwrap();
+    let second = |second| Some(NOW + after(second));
+    let every = Search::default();
+    let searches = [
+        every.clone(),
+        Search {
+            from: second(3),
+            to: second(9),
+            ..every.clone()
+        },
+        Search {
+            what: vec![What::SignedIn, What::UserChanged],
+            ..every.clone()
+        },
+        Search {
+            user: Some(users[0]),
+            from: second(5),
+            ..every.clone()
+        },
+        Search {
+            agency: code("BUS"),
+            ..every.clone()
+        },
+        Search {
+            object: Some("3".to_owned()),
+            ..every.clone()
+        },
+        Search {
+            address: Some([192, 0, 2, 1].into()),
+            to: second(20),
+            ..every.clone()
+        },
+        Search {
+            text: Some("GATE".to_owned()),
+            ..every.clone()
+        },
+        Search {
+            text: Some("البوابة".to_owned()),
+            agency: code("METRO"),
+            ..every.clone()
+        },
+        Search {
+            text: Some("%".to_owned()),
+            ..every.clone()
+        },
+        Search {
+            object: Some("' or 1=1 --".to_owned()),
+            ..every
+        },
+    ];
+    let visible = [
+        Visible::AllBut(Vec::new()),
+        Visible::AllBut(code("BUS").into_iter().collect()),
+        Visible::Only(code("METRO").into_iter().chain(code("TRAM")).collect()),
+        Visible::Only(Vec::new()),
+    ];
+    for search in &searches {
+        for visible in &visible {
+            let mut expected: Vec<_> = (1..)
+                .zip(&entries)
+                .filter(|(_, entry)| matches(entry, search, visible))
+                .map(|(number, entry)| (entry.at, number))
+                .collect();
+            expected.sort_by(|one, other| other.cmp(one));
+            let expected: Vec<u64> = expected.into_iter().map(|(_, number)| number).collect();
+            for limit in [1, 7, 1_000] {
+                let found = found(&store, search, visible, limit).await;
+                assert_eq!(found, expected, "{search:?} {visible:?} {limit}");
+            }
+        }
+    }
+}
+
+/// The same in words of this language.
+fn matches(entry: &Entry, search: &Search, visible: &Visible) -> bool {
+    let seen = match (visible, &entry.agency) {
+        (Visible::AllBut(not), Some(agency)) => !not.contains(agency),
+        (Visible::AllBut(_), None) => true,
+        (Visible::Only(only), Some(agency)) => only.contains(agency),
+        (Visible::Only(_), None) => false,
+    };
+    let text = search.text.as_ref().is_none_or(|text| {
+        let details = entry.details.to_string().to_lowercase();
+        details.contains(&text.to_lowercase())
+    });
+    seen && text
+        && search.from.is_none_or(|from| entry.at >= from)
+        && search.to.is_none_or(|to| entry.at < to)
+        && (search.what.is_empty() || search.what.contains(&entry.what))
+        && search.user.is_none_or(|user| entry.who == Who::User(user))
+        && (search.agency.is_none() || search.agency == entry.agency)
+        && (search.object.is_none() || search.object == entry.object)
+        && (search.address.is_none() || search.address == entry.origin.address())
+}
+
+pub(crate) async fn looking_for_rare_text_goes_on_where_it_stopped(store: Under) {
+    let rare = entry().with(json!("the needle"));
+    store.audit(vec![rare]).await.unwrap();
+    store.audit(vec![entry(); 50_001]).await.unwrap();
+    let search = Search {
+        text: Some("needle".to_owned()),
+        ..Search::default()
+    };
+    let visible = Visible::AllBut(Vec::new());
+    let first = store.audit_search(search.clone(), visible.clone(), None, 10);
+    let first = first.await.unwrap();
+    assert!(first.items.is_empty() && first.next.is_some());
+    assert_eq!(found(&store, &search, &visible, 10).await, [1]);
 }

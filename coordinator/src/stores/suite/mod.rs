@@ -39,6 +39,8 @@ macro_rules! store_suite {
             audit::changes_and_their_entries_are_one,
             audit::entries_of_one_transaction_are_chained,
             audit::what_agents_remember_is_compared_and_kept,
+            audit::a_search_finds_what_a_filter_over_everything_finds,
+            audit::looking_for_rare_text_goes_on_where_it_stopped,
             audit::entries_are_read_back_as_they_were_written,
             cameras::cameras_belong_to_the_agent_that_named_them_first,
             cameras::settings_reach_the_agent_under_one_id_until_it_answers,

@@ -125,7 +125,13 @@ fn check(operation: &str, [nobody, expired, disabled, agency, role, unknown, rig
 }
 
 /// An agency's administrators see their own; `access` looks at what is in them.
-const LISTED: &[&str] = &["list_agencies", "list_groups", "list_roles", "list_users"];
+const LISTED: &[&str] = &[
+    "list_agencies",
+    "list_groups",
+    "list_roles",
+    "list_users",
+    "search_audit",
+];
 /// What operators do all day.
 const VIEWED: &[&str] = &["get_camera", "get_timeline", "prepare_playback"];
 

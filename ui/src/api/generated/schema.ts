@@ -62,6 +62,67 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/audit': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Search the audit
+     * @description Newest first. People see the entries of the agencies that their permissions reach; those that
+     *     concern no agency need `audit:*:view`. The first page of a search is itself an entry.
+     */
+    get: operations['search_audit']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/audit/chain': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Whether the audit is whole
+     * @description The head, what agents remember of the chain, and where that is not what stands in it.
+     */
+    get: operations['get_audit_chain']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/audit/export': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Take entries out
+     * @description Everything that a search finds, newest first, as a file. That it was taken out is an entry.
+     */
+    get: operations['export_audit']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/cameras': {
     parameters: {
       query?: never
@@ -753,6 +814,99 @@ export interface components {
     }
     /** @enum {string} */
     AgentState: 'connected' | 'offline' | 'revoked'
+    /** @description Who acted. */
+    AuditActor: {
+      /**
+       * Format: uuid
+       * @description Of a person or an agent.
+       */
+      id?: string | null
+      kind: components['schemas']['AuditActorKind']
+      /**
+       * @description What that person or agent is called now; absent when there is none any more.
+       * @example Layla Haddad
+       */
+      name?: string | null
+    }
+    /** @enum {string} */
+    AuditActorKind: 'user' | 'agent' | 'console' | 'system' | 'unknown'
+    /** @description Whether the audit is what was written, as far as is known. */
+    AuditChain: {
+      /** @description What agents remember and the audit does not contain, newest first. */
+      disputes: components['schemas']['AuditDispute'][]
+      /**
+       * Format: int64
+       * @description Number of the first entry that was not what had been written, if there was one.
+       */
+      first_broken?: number | null
+      head?: components['schemas']['AuditHead'] | null
+      state: components['schemas']['AuditChainState']
+      verified_at?: components['schemas']['Timestamp'] | null
+      /** @description What agents remember. */
+      witnesses: components['schemas']['AuditWitness'][]
+    }
+    /** @enum {string} */
+    AuditChainState: 'whole' | 'broken'
+    /** @description A head that an agent remembers and the audit does not contain. */
+    AuditDispute: {
+      /** Format: uuid */
+      agent_id: string
+      agent_name: string
+      explained_at?: components['schemas']['Timestamp'] | null
+      found_at: components['schemas']['Timestamp']
+      head: components['schemas']['AuditHead']
+    }
+    /** @description One entry. */
+    AuditEntry: {
+      /** @example 192.0.2.7 */
+      address?: string | null
+      /**
+       * @description Code of the agency that it concerns.
+       * @example METRO
+       */
+      agency?: string | null
+      at: components['schemas']['Timestamp']
+      /** @description Of the request, as in the log. */
+      correlation_id?: string | null
+      /** @description Whatever explains it; its fields depend on the kind. */
+      details?: Record<string, never> | null
+      /** @description SHA-256 that chains it to the entries before, in hexadecimal digits. */
+      hash: string
+      /** @example تم تغيير إعدادات كاميرا. */
+      message_ar: string
+      /** @example The settings of a camera were changed. */
+      message_en: string
+      /**
+       * Format: int64
+       * @description From 1, without holes.
+       */
+      number: number
+      /** @description Id of the thing it was done to. */
+      object?: string | null
+      /** @description As the client named itself. */
+      user_agent?: string | null
+      /**
+       * @description What was done; new kinds may be added.
+       * @example camera_changed
+       */
+      what: string
+      who: components['schemas']['AuditActor']
+    }
+    /** @description An entry and the hash that covers it and all before. */
+    AuditHead: {
+      /** @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 */
+      hash: string
+      /** Format: int64 */
+      number: number
+    }
+    /** @description The newest head that an agent has told it keeps. */
+    AuditWitness: {
+      /** Format: uuid */
+      agent_id: string
+      agent_name: string
+      head: components['schemas']['AuditHead']
+      told_at: components['schemas']['Timestamp']
+    }
     /** @description The disk beside the cameras. */
     Buffer: {
       deletes_unsent_at?: components['schemas']['Timestamp'] | null
@@ -887,6 +1041,11 @@ export interface components {
     Errors: {
       items: components['schemas']['KnownError'][]
     }
+    /**
+     * @description As what the audit is taken out.
+     * @enum {string}
+     */
+    ExportFormat: 'csv' | 'jsonl'
     /** @description A reason with its sentences. */
     Fault: {
       /** @example كان قرص الوكيل ممتلئًا. */
@@ -1255,6 +1414,46 @@ export interface components {
          * @example 0.1.0
          */
         version?: string | null
+      }[]
+      /** @description Give this as `after` for the page that follows; absent on the last page. */
+      next?: string | null
+    }
+    /** @description A page of a list. */
+    Page_AuditEntry: {
+      items: {
+        /** @example 192.0.2.7 */
+        address?: string | null
+        /**
+         * @description Code of the agency that it concerns.
+         * @example METRO
+         */
+        agency?: string | null
+        at: components['schemas']['Timestamp']
+        /** @description Of the request, as in the log. */
+        correlation_id?: string | null
+        /** @description Whatever explains it; its fields depend on the kind. */
+        details?: Record<string, never> | null
+        /** @description SHA-256 that chains it to the entries before, in hexadecimal digits. */
+        hash: string
+        /** @example تم تغيير إعدادات كاميرا. */
+        message_ar: string
+        /** @example The settings of a camera were changed. */
+        message_en: string
+        /**
+         * Format: int64
+         * @description From 1, without holes.
+         */
+        number: number
+        /** @description Id of the thing it was done to. */
+        object?: string | null
+        /** @description As the client named itself. */
+        user_agent?: string | null
+        /**
+         * @description What was done; new kinds may be added.
+         * @example camera_changed
+         */
+        what: string
+        who: components['schemas']['AuditActor']
       }[]
       /** @description Give this as `after` for the page that follows; absent on the last page. */
       next?: string | null
@@ -2164,6 +2363,153 @@ export interface operations {
       401: components['responses']['unauthenticated']
       403: components['responses']['forbidden_or_cross_site']
       404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  search_audit: {
+    parameters: {
+      query?: {
+        /** @example 2026-03-01T14:00:00Z */
+        from?: string
+        /**
+         * @description Exclusive.
+         * @example 2026-03-02T14:00:00Z
+         */
+        to?: string
+        /**
+         * @description Kinds of entries, separated by commas; any of them.
+         * @example signed_in,sign_in_refused
+         */
+        what?: string
+        /** @description Who did it. */
+        user?: string
+        /**
+         * @description Code of the agency that it concerns.
+         * @example METRO
+         */
+        agency?: string
+        /** @description Id of the thing it was done to. */
+        object?: string
+        /**
+         * @description Where the request came from.
+         * @example 192.0.2.7
+         */
+        address?: string
+        /**
+         * @description In the details, the user agent or the correlation id, in any case of letters. A page may come
+         *     back short or empty and still have a `next`: only so many entries are looked at for one.
+         */
+        text?: string
+        /** @description `next` of the page before; the first page when left out. */
+        after?: string
+        /** @description How many items at most; 200 when left out. */
+        limit?: number
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Entries. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Page_AuditEntry']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden']
+      422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  get_audit_chain: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The chain. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['AuditChain']
+        }
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  export_audit: {
+    parameters: {
+      query?: {
+        /** @example 2026-03-01T14:00:00Z */
+        from?: string
+        /**
+         * @description Exclusive.
+         * @example 2026-03-02T14:00:00Z
+         */
+        to?: string
+        /**
+         * @description Kinds of entries, separated by commas; any of them.
+         * @example signed_in,sign_in_refused
+         */
+        what?: string
+        /** @description Who did it. */
+        user?: string
+        /**
+         * @description Code of the agency that it concerns.
+         * @example METRO
+         */
+        agency?: string
+        /** @description Id of the thing it was done to. */
+        object?: string
+        /**
+         * @description Where the request came from.
+         * @example 192.0.2.7
+         */
+        address?: string
+        /**
+         * @description In the details, the user agent or the correlation id, in any case of letters. A page may come
+         *     back short or empty and still have a `next`: only so many entries are looked at for one.
+         */
+        text?: string
+        /** @description CSV when left out. */
+        format?: components['schemas']['ExportFormat']
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The file. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'text/csv': string
+          'application/x-ndjson': string
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden']
+      422: components['responses']['invalid_value']
       429: components['responses']['rate_limited']
       500: components['responses']['internal']
     }

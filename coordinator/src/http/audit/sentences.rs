@@ -1,0 +1,85 @@
+//! What each kind of entry says, in both languages. Who and what it was done to stand beside the
+//! sentence, never in it.
+
+use super::super::vocabulary::Sentence;
+use crate::domain::audit::What;
+
+macro_rules! sentences {
+    ($($what:ident: $english:literal, $arabic:literal;)*) => {
+        /// Of a kind, or of one that only a newer version knows.
+        pub(super) const fn of(what: Option<What>) -> Sentence {
+            match what {
+                $(Some(What::$what) => Sentence { en: $english, ar: $arabic },)*
+                None => Sentence {
+                    en: "Something was done that this version does not know.",
+                    ar: "حدث إجراء لا يعرفه هذا الإصدار.",
+                },
+            }
+        }
+    };
+}
+
+sentences! {
+    AccessRefused: "Somebody was refused something they may not do or see.", "رُفض طلب لا يملك صاحبه صلاحية تنفيذه أو الاطلاع عليه.";
+    AgencyChanged: "An agency was changed.", "تم تعديل جهة.";
+    AgencyCreated: "An agency was created.", "تم إنشاء جهة.";
+    AgentEnrolled: "An agent was enrolled.", "تم تسجيل وكيل.";
+    AgentRevoked: "An agent was revoked.", "تم إلغاء اعتماد وكيل.";
+    AuditChained: "Entries from before the chain were put into it.", "أُدرجت القيود السابقة في سلسلة التدقيق.";
+    AuditDisputed: "An agent remembers an entry that is not in the audit.", "يحتفظ وكيل بقيد غير موجود في سجل التدقيق.";
+    AuditExplained: "It was explained why agents remember another audit.", "جرى توضيح سبب اختلاف سجل التدقيق عما تحتفظ به الوكلاء.";
+    AuditExported: "Entries of the audit were exported.", "تم تصدير قيود من سجل التدقيق.";
+    AuditFoundBroken: "An entry of the audit is not what was written.", "وُجد قيد في سجل التدقيق يخالف ما كُتب.";
+    AuditSearched: "The audit was searched.", "جرى البحث في سجل التدقيق.";
+    CameraChanged: "The settings of a camera were changed.", "تم تغيير إعدادات كاميرا.";
+    CameraProbed: "A camera was measured.", "تم فحص كاميرا.";
+    CameraRestarted: "A camera's session was restarted.", "أُعيد تشغيل جلسة كاميرا.";
+    ConfigurationChanged: "The coordinator started with other settings than before.", "بدأ المنسّق بإعدادات تختلف عن السابقة.";
+    EnrolmentRefused: "An agent's enrolment was refused.", "رُفض تسجيل وكيل.";
+    EntriesLost: "Entries about views could not be written.", "تعذّرت كتابة قيود عن عمليات مشاهدة.";
+    GroupChanged: "A group was changed.", "تم تعديل مجموعة.";
+    GroupCreated: "A group was created.", "تم إنشاء مجموعة.";
+    GroupDeleted: "A group was deleted.", "تم حذف مجموعة.";
+    InviteCreated: "An enrolment code was made.", "تم إنشاء رمز تسجيل.";
+    MemberAdded: "Somebody was added to a group.", "أُضيف شخص إلى مجموعة.";
+    MemberRemoved: "Somebody was removed from a group.", "أُزيل شخص من مجموعة.";
+    ObjectLost: "A stored recording was found missing.", "تبيّن فقدان تسجيل محفوظ.";
+    PasswordSet: "A password was set.", "تم تعيين كلمة مرور.";
+    PlaybackPrepared: "Playback of a camera was prepared.", "تم تحضير عرض تسجيلات كاميرا.";
+    PlaybackSought: "Another stretch of a camera's recordings was watched.", "تمت مشاهدة فترة أخرى من تسجيلات كاميرا.";
+    PlaybackViewed: "A camera was watched.", "تمت مشاهدة كاميرا.";
+    RoleChanged: "A role was changed.", "تم تعديل دور.";
+    RoleCreated: "A role was created.", "تم إنشاء دور.";
+    RoleDeleted: "A role was deleted.", "تم حذف دور.";
+    SignInRefused: "A sign-in was refused.", "رُفضت محاولة تسجيل دخول.";
+    SignedIn: "Somebody signed in.", "سجّل شخص دخوله.";
+    SignedOut: "Somebody signed out.", "سجّل شخص خروجه.";
+    UserChanged: "A user was changed.", "تم تعديل مستخدم.";
+    UserCreated: "A user was created.", "تم إنشاء مستخدم.";
+    UserDisabled: "A user was disabled.", "تم تعطيل مستخدم.";
+    UserEnabled: "A user was enabled.", "تم تفعيل مستخدم.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_sentence_of_its_own_in_each_language() {
+        let kinds = What::ALL.iter().copied().map(Some).chain([None]);
+        let sentences: Vec<_> = kinds.map(of).collect();
+        for Sentence { en, ar } in &sentences {
+            assert!(en.is_ascii() && en.ends_with('.'), "{en}");
+            let arabic = |c: char| ('\u{0600}'..='\u{06ff}').contains(&c);
+            assert!(ar.chars().any(arabic) && ar.ends_with('.'), "{ar}");
+        }
+        let english: BTreeSet<_> = sentences.iter().map(|sentence| sentence.en).collect();
+        let arabic: BTreeSet<_> = sentences.iter().map(|sentence| sentence.ar).collect();
+        assert_eq!(
+            (english.len(), arabic.len()),
+            (sentences.len(), sentences.len())
+        );
+    }
+}
