@@ -43,6 +43,8 @@ enum Command {
     CheckConfig,
     /// Print the description of the HTTP API (OpenAPI 3.1)
     Openapi,
+    /// Print the HTTP API as a Postman collection (2.1)
+    Postman,
     /// Print the reference of the API's errors (Markdown)
     Errors,
     /// Print the version
@@ -61,6 +63,7 @@ impl Cli {
             Command::User(command) => user::run(&config()?, command),
             Command::CheckConfig => check_config::run(&config()?),
             Command::Openapi => print(&crate::http::openapi::document()),
+            Command::Postman => print(&crate::http::postman::collection()),
             Command::Errors => print(&crate::http::errors::page()),
             Command::Version => print(&format!("{}\n", env!("CARGO_PKG_VERSION"))),
         }

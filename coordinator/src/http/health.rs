@@ -13,7 +13,7 @@ use super::error::{Code, Error, OnOne};
 
 /// Whether the process answers
 #[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "operation", security(()),
-    responses((status = 200, description = "It does.", content_type = "text/plain", body = String)))]
+    responses((status = 200, description = "It does.", content_type = "text/plain", body = String, example = "ok\n")))]
 pub async fn healthz() -> &'static str {
     "ok\n"
 }
@@ -21,7 +21,7 @@ pub async fn healthz() -> &'static str {
 /// Whether requests can be served
 #[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "operation", security(()),
     responses(
-        (status = 200, description = "They can.", content_type = "text/plain", body = String),
+        (status = 200, description = "They can.", content_type = "text/plain", body = String, example = "ready\n"),
         (status = 503, description = "They cannot yet, or no longer; the body says why.", content_type = "text/plain", body = String)
     ))]
 pub async fn readyz(State(api): State<Arc<Api>>) -> (StatusCode, String) {
@@ -44,7 +44,7 @@ pub async fn readyz(State(api): State<Arc<Api>>) -> (StatusCode, String) {
 /// a proxy that `http.trusted_proxies` does not name.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "operation", security(()),
     responses(
-        (status = 200, description = "The metrics.", content_type = "application/openmetrics-text", body = String),
+        (status = 200, description = "The metrics.", content_type = "application/openmetrics-text", body = String, example = "cctv_coordinator_agents_connected 2\n# EOF\n"),
         OnOne
     ))]
 pub async fn metrics(

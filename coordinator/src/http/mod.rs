@@ -28,6 +28,7 @@ pub mod openapi;
 pub mod page;
 pub mod places;
 pub mod playback;
+pub mod postman;
 mod range;
 pub mod serve;
 pub mod session;
@@ -136,6 +137,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(iam::me::set_own_password))
         .routes(routes!(openapi::get_openapi))
         .routes(routes!(errors::list_errors))
+        .routes(routes!(postman::get_postman))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))

@@ -1,5 +1,7 @@
 //! The description of this API, generated from the handlers.
 
+pub(super) mod examples;
+
 use std::sync::LazyLock;
 
 use axum::http::header::CONTENT_TYPE;
@@ -47,17 +49,16 @@ impl utoipa::Modify for Shared {
 
 /// The document as it is committed in `coordinator/openapi.json`.
 pub fn document() -> String {
-    let mut text = super::routes()
-        .into_openapi()
-        .to_pretty_json()
-        .unwrap_or_default();
+    let mut document = super::routes().into_openapi();
+    examples::complete(&mut document);
+    let mut text = document.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
 }
 
 /// This description
 #[utoipa::path(get, path = "/api/v1/openapi.json", operation_id = "get_openapi", tag = "operation", security(()),
-    responses((status = 200, description = "OpenAPI 3.1.", content_type = "application/json", body = serde_json::Value), Open))]
+    responses((status = 200, description = "OpenAPI 3.1.", content_type = "application/json", body = serde_json::Value, example = json!({ "openapi": "3.1.0" })), Open))]
 pub async fn get_openapi() -> impl IntoResponse {
     static DOCUMENT: LazyLock<String> = LazyLock::new(document);
     ([(CONTENT_TYPE, "application/json")], DOCUMENT.as_str())

@@ -19,6 +19,7 @@ const MAX_CURSOR: usize = 2048;
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// `next` of the page before; the first page when left out.
+    #[param(max_length = 2048)]
     pub after: Option<String>,
     /// How many items at most; 200 when left out.
     #[param(minimum = 1, maximum = 1000)]

@@ -26,6 +26,11 @@ use crate::services::playback::{PlaybackView, SegmentRequest};
 /// What to play: a stretch (`from` and `to`), or the present (`live`).
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "camera_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+    "from": "2026-03-01T14:00:00Z",
+    "to": "2026-03-01T15:00:00Z",
+}))]
 pub struct PlaybackOrder {
     #[schema(value_type = String, format = Uuid)]
     pub camera_id: CameraId,
@@ -67,10 +72,10 @@ pub struct Playback {
 #[into_params(parameter_in = Query)]
 pub struct SegmentSignature {
     /// Until when the address works by itself, in seconds since 1970.
-    #[param(required)]
+    #[param(required, minimum = 0, maximum = 253_402_300_799_i64)]
     pub expires: Option<i64>,
     /// HMAC-SHA-256 over playback, segment and expiry, base64url.
-    #[param(required)]
+    #[param(required, max_length = 256)]
     pub signature: Option<String>,
 }
 
@@ -162,7 +167,7 @@ pub async fn get_playback(
 /// playback changes as the recording grows.
 #[utoipa::path(get, path = "/api/v1/playback/{id}/playlist.m3u8", operation_id = "get_playlist", tag = "playback",
     params(("id" = String, Path, format = Uuid)),
-    responses((status = 200, description = "The playlist.", content_type = "application/vnd.apple.mpegurl", body = String), SignedIn, OnOne, Playlist))]
+    responses((status = 200, description = "The playlist.", content_type = "application/vnd.apple.mpegurl", body = String, example = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n"), SignedIn, OnOne, Playlist))]
 pub async fn get_playlist(
     actor: Actor,
     State(api): State<Arc<Api>>,
@@ -180,9 +185,9 @@ pub async fn get_playlist(
 #[utoipa::path(get, path = "/api/v1/playback/{id}/segments/{file}", operation_id = "get_segment", tag = "playback",
     params(
         ("id" = String, Path, format = Uuid),
-        ("file" = String, Path, description = "Id of the segment and `.mp4`.", example = "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4.mp4"),
+        ("file" = String, Path, max_length = 40, description = "Id of the segment and `.mp4`.", example = "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4.mp4"),
         SegmentSignature,
-        ("range" = Option<String>, Header, description = "Such as `bytes=0-1023`."),
+        ("range" = Option<String>, Header, max_length = 256, description = "Such as `bytes=0-1023`."),
     ),
     responses(
         (status = 200, description = "The whole segment.", content_type = "video/mp4"),

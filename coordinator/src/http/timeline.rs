@@ -21,6 +21,7 @@ use crate::services::timeline::Totals;
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TimelineQuery {
+    /// Begin of the stretch.
     #[param(value_type = String, format = DateTime, example = "2026-03-01T14:00:00Z")]
     pub from: Timestamp,
     /// At most 31 days after `from`.

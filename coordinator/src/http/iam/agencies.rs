@@ -82,7 +82,7 @@ pub async fn create_agency(
 
 /// Rename an agency
 #[utoipa::path(put, path = "/api/v1/iam/agencies/{code}", operation_id = "replace_agency", tag = "iam",
-    params(("code" = String, Path, example = "TRAM")),
+    params(("code" = String, Path, max_length = 32, description = "Code of the agency.", example = "TRAM")),
     request_body = AgencyReplacement,
     responses((status = 200, description = "The agency as changed.", body = Agency), SignedIn, OnOne, Changing, WithBody, Administering))]
 pub async fn replace_agency(

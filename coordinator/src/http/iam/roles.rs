@@ -94,7 +94,7 @@ pub async fn create_role(
 
 /// Replace what a role may do
 #[utoipa::path(put, path = "/api/v1/iam/roles/{code}", operation_id = "replace_role", tag = "iam",
-    params(("code" = String, Path, example = "shift_leader")),
+    params(("code" = String, Path, max_length = 32, description = "Code of the role.", example = "shift_leader")),
     request_body = RoleReplacement,
     responses((status = 200, description = "The role as changed.", body = Role), SignedIn, OnOne, Changing, WithBody, Administering))]
 pub async fn replace_role(
@@ -115,7 +115,7 @@ pub async fn replace_role(
 
 /// Delete a role that nobody has
 #[utoipa::path(delete, path = "/api/v1/iam/roles/{code}", operation_id = "delete_role", tag = "iam",
-    params(("code" = String, Path, example = "shift_leader")),
+    params(("code" = String, Path, max_length = 32, description = "Code of the role.", example = "shift_leader")),
     responses((status = 204, description = "Deleted."), SignedIn, OnOne, Changing, Administering))]
 pub async fn delete_role(
     actor: Actor,

@@ -31,7 +31,14 @@ const COLUMNS: [&str; 7] = [
 ];
 
 /// Open to everybody.
-const PUBLIC: &[&str] = &["get_openapi", "healthz", "list_errors", "metrics", "readyz"];
+const PUBLIC: &[&str] = &[
+    "get_openapi",
+    "get_postman",
+    "healthz",
+    "list_errors",
+    "metrics",
+    "readyz",
+];
 /// Answer with what the caller may see, be it nothing, or are about the caller alone.
 const OWN: &[&str] = &[
     "get_own_user",

@@ -618,6 +618,27 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/postman.json': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * The API as a Postman collection
+     * @description Format 2.1. Its variable `base_url` is the coordinator's address; sign in first, the session
+     *     stays in the cookies.
+     */
+    get: operations['get_postman']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/session': {
     parameters: {
       query?: never
@@ -1667,7 +1688,14 @@ export interface components {
       stream: components['schemas']['Stream']
       to?: components['schemas']['Timestamp'] | null
     }
-    /** @description What to play: a stretch (`from` and `to`), or the present (`live`). */
+    /**
+     * @description What to play: a stretch (`from` and `to`), or the present (`live`).
+     * @example {
+     *       "camera_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+     *       "from": "2026-03-01T14:00:00Z",
+     *       "to": "2026-03-01T15:00:00Z"
+     *     }
+     */
     PlaybackOrder: {
       /** Format: uuid */
       camera_id: string
@@ -2298,6 +2326,43 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "items": [
+           *         {
+           *           "buffer": {
+           *             "deletes_unsent_at": "2026-03-01T14:00:00.000Z",
+           *             "fault": {
+           *               "message_ar": "كان قرص الوكيل ممتلئًا.",
+           *               "message_en": "The agent's disk was full.",
+           *               "reason": "camera_unreachable"
+           *             },
+           *             "free_bytes": 1,
+           *             "oldest": "2026-03-01T14:00:00.000Z",
+           *             "total_bytes": 1,
+           *             "unsent_bytes": 1,
+           *             "used_bytes": 1
+           *           },
+           *           "cameras": 1,
+           *           "clock_offset_us": 1,
+           *           "connected_since": "2026-03-01T14:00:00.000Z",
+           *           "host": "text",
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "last_seen": "2026-03-01T14:00:00.000Z",
+           *           "metadata_backlog": 1,
+           *           "name": "depot-nvr-1",
+           *           "round_trip_us": 1,
+           *           "site_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "site_name": "text",
+           *           "state": "connected",
+           *           "time_zone": "Asia/Dubai",
+           *           "upload_backlog": 1,
+           *           "version": "0.1.0"
+           *         }
+           *       ],
+           *       "next": "text"
+           *     }
+           */
           'application/json': components['schemas']['Page_Agent']
         }
       }
@@ -2318,6 +2383,13 @@ export interface operations {
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "agent_name": "depot-nvr-1",
+         *       "site_name": "Al Rigga depot",
+         *       "valid_for_minutes": 1440
+         *     }
+         */
         'application/json': components['schemas']['NewInvite']
       }
     }
@@ -2328,6 +2400,13 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "code": "cctv1:centre.example:7443:47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU:hTq3c9rJ3m0",
+           *       "expires_at": "2026-03-01T14:00:00.000Z",
+           *       "qr_svg": "text"
+           *     }
+           */
           'application/json': components['schemas']['Invite']
         }
       }
@@ -2347,6 +2426,7 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
@@ -2534,6 +2614,49 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "items": [
+           *         {
+           *           "agency": "DUBAI_POLICE",
+           *           "agent_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "agent_name": "text",
+           *           "health": {
+           *             "age_ms": 1,
+           *             "bits_per_second": 1,
+           *             "cause": "camera",
+           *             "clock_offset_us": 1,
+           *             "clock_uncertainty_us": 1,
+           *             "durable_until": "2026-03-01T14:00:00.000Z",
+           *             "fps": 25,
+           *             "last_picture": "2026-03-01T14:00:00.000Z",
+           *             "message_ar": "تعذّر الوصول إلى الكاميرا.",
+           *             "message_en": "The camera could not be reached.",
+           *             "reason": "camera_unreachable",
+           *             "recorded_until": "2026-03-01T14:00:00.000Z",
+           *             "since": "2026-03-01T14:00:00.000Z",
+           *             "state": "live"
+           *           },
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "listed": false,
+           *           "name": "Gate 3",
+           *           "settings": {
+           *             "recording": "continuous",
+           *             "retention_hours": 1,
+           *             "upload": "all"
+           *           },
+           *           "since": "2026-03-01T14:00:00.000Z",
+           *           "site_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "site_name": "text",
+           *           "streams": [
+           *             "main"
+           *           ],
+           *           "time_zone": "Asia/Dubai"
+           *         }
+           *       ],
+           *       "next": "text"
+           *     }
+           */
           'application/json': components['schemas']['Page_Camera']
         }
       }
@@ -2549,6 +2672,7 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
@@ -2561,6 +2685,44 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "agency": "DUBAI_POLICE",
+           *       "agent_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "agent_name": "text",
+           *       "health": {
+           *         "age_ms": 1,
+           *         "bits_per_second": 1,
+           *         "cause": "camera",
+           *         "clock_offset_us": 1,
+           *         "clock_uncertainty_us": 1,
+           *         "durable_until": "2026-03-01T14:00:00.000Z",
+           *         "fps": 25,
+           *         "last_picture": "2026-03-01T14:00:00.000Z",
+           *         "message_ar": "تعذّر الوصول إلى الكاميرا.",
+           *         "message_en": "The camera could not be reached.",
+           *         "reason": "camera_unreachable",
+           *         "recorded_until": "2026-03-01T14:00:00.000Z",
+           *         "since": "2026-03-01T14:00:00.000Z",
+           *         "state": "live"
+           *       },
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "listed": false,
+           *       "name": "Gate 3",
+           *       "settings": {
+           *         "recording": "continuous",
+           *         "retention_hours": 1,
+           *         "upload": "all"
+           *       },
+           *       "since": "2026-03-01T14:00:00.000Z",
+           *       "site_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "site_name": "text",
+           *       "streams": [
+           *         "main"
+           *       ],
+           *       "time_zone": "Asia/Dubai"
+           *     }
+           */
           'application/json': components['schemas']['Camera']
         }
       }
@@ -2575,12 +2737,22 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "agency": "METRO",
+         *       "display_name": "text",
+         *       "recording": "continuous",
+         *       "retention_hours": 1,
+         *       "upload": "all"
+         *     }
+         */
         'application/json': components['schemas']['CameraChange']
       }
     }
@@ -2591,6 +2763,44 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "agency": "DUBAI_POLICE",
+           *       "agent_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "agent_name": "text",
+           *       "health": {
+           *         "age_ms": 1,
+           *         "bits_per_second": 1,
+           *         "cause": "camera",
+           *         "clock_offset_us": 1,
+           *         "clock_uncertainty_us": 1,
+           *         "durable_until": "2026-03-01T14:00:00.000Z",
+           *         "fps": 25,
+           *         "last_picture": "2026-03-01T14:00:00.000Z",
+           *         "message_ar": "تعذّر الوصول إلى الكاميرا.",
+           *         "message_en": "The camera could not be reached.",
+           *         "reason": "camera_unreachable",
+           *         "recorded_until": "2026-03-01T14:00:00.000Z",
+           *         "since": "2026-03-01T14:00:00.000Z",
+           *         "state": "live"
+           *       },
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "listed": false,
+           *       "name": "Gate 3",
+           *       "settings": {
+           *         "recording": "continuous",
+           *         "retention_hours": 1,
+           *         "upload": "all"
+           *       },
+           *       "since": "2026-03-01T14:00:00.000Z",
+           *       "site_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "site_name": "text",
+           *       "streams": [
+           *         "main"
+           *       ],
+           *       "time_zone": "Asia/Dubai"
+           *     }
+           */
           'application/json': components['schemas']['Camera']
         }
       }
@@ -2611,12 +2821,18 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "stream": "main"
+         *     }
+         */
         'application/json': components['schemas']['ProbeOrder']
       }
     }
@@ -2627,6 +2843,13 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "camera_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "report": {},
+           *       "stream": "main"
+           *     }
+           */
           'application/json': components['schemas']['ProbeReport']
         }
       }
@@ -2651,6 +2874,7 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
@@ -2678,7 +2902,10 @@ export interface operations {
   get_timeline: {
     parameters: {
       query: {
-        /** @example 2026-03-01T14:00:00Z */
+        /**
+         * @description Begin of the stretch.
+         * @example 2026-03-01T14:00:00Z
+         */
         from: string
         /**
          * @description At most 31 days after `from`.
@@ -2690,6 +2917,7 @@ export interface operations {
       }
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
@@ -2702,6 +2930,36 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "camera_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "complete": false,
+           *       "from": "2026-03-01T14:00:00.000Z",
+           *       "reported_until": "2026-03-01T14:00:00.000Z",
+           *       "seconds": {
+           *         "edge_only": 1,
+           *         "missing": 1,
+           *         "not_yet_reported": 1,
+           *         "policy": 1,
+           *         "recorded": 1,
+           *         "unexplained": 1
+           *       },
+           *       "spans": [
+           *         {
+           *           "cause": "camera",
+           *           "from": "2026-03-01T14:00:00.000Z",
+           *           "message_ar": "تعذّر الوصول إلى الكاميرا.",
+           *           "message_en": "The camera could not be reached.",
+           *           "place": "edge",
+           *           "reason": "camera_unreachable",
+           *           "state": "recorded",
+           *           "to": "2026-03-01T14:00:00.000Z"
+           *         }
+           *       ],
+           *       "stream": "main",
+           *       "to": "2026-03-01T14:00:00.000Z"
+           *     }
+           */
           'application/json': components['schemas']['Timeline']
         }
       }
@@ -2728,6 +2986,18 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "items": [
+           *         {
+           *           "code": "invalid_request",
+           *           "message_ar": "سجّل الدخول للمتابعة.",
+           *           "message_en": "Sign in to continue.",
+           *           "status": 401
+           *         }
+           *       ]
+           *     }
+           */
           'application/json': components['schemas']['Errors']
         }
       }
@@ -2754,6 +3024,21 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "items": [
+           *         {
+           *           "code": "METRO",
+           *           "name": {
+           *             "ar": "وردية الليل",
+           *             "en": "Night shift"
+           *           },
+           *           "revision": 1
+           *         }
+           *       ],
+           *       "next": "text"
+           *     }
+           */
           'application/json': components['schemas']['Page_Agency']
         }
       }
@@ -2774,6 +3059,15 @@ export interface operations {
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "code": "TRAM",
+         *       "name": {
+         *         "ar": "وردية الليل",
+         *         "en": "Night shift"
+         *       }
+         *     }
+         */
         'application/json': components['schemas']['NewAgency']
       }
     }
@@ -2784,6 +3078,16 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "code": "METRO",
+           *       "name": {
+           *         "ar": "وردية الليل",
+           *         "en": "Night shift"
+           *       },
+           *       "revision": 1
+           *     }
+           */
           'application/json': components['schemas']['Agency']
         }
       }
@@ -2805,13 +3109,25 @@ export interface operations {
       query?: never
       header?: never
       path: {
-        /** @example TRAM */
+        /**
+         * @description Code of the agency.
+         * @example TRAM
+         */
         code: string
       }
       cookie?: never
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "name": {
+         *         "ar": "وردية الليل",
+         *         "en": "Night shift"
+         *       },
+         *       "revision": 1
+         *     }
+         */
         'application/json': components['schemas']['AgencyReplacement']
       }
     }
@@ -2822,6 +3138,16 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "code": "METRO",
+           *       "name": {
+           *         "ar": "وردية الليل",
+           *         "en": "Night shift"
+           *       },
+           *       "revision": 1
+           *     }
+           */
           'application/json': components['schemas']['Agency']
         }
       }
@@ -2859,6 +3185,29 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "items": [
+           *         {
+           *           "agency": "METRO",
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "members": 12,
+           *           "name": {
+           *             "ar": "وردية الليل",
+           *             "en": "Night shift"
+           *           },
+           *           "permissions": [
+           *             "camera:own:export"
+           *           ],
+           *           "revision": 1,
+           *           "roles": [
+           *             "operator"
+           *           ]
+           *         }
+           *       ],
+           *       "next": "text"
+           *     }
+           */
           'application/json': components['schemas']['Page_Group']
         }
       }
@@ -2879,6 +3228,21 @@ export interface operations {
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "agency": "METRO",
+         *       "name": {
+         *         "ar": "وردية الليل",
+         *         "en": "Night shift"
+         *       },
+         *       "permissions": [
+         *         "camera:own:export"
+         *       ],
+         *       "roles": [
+         *         "operator"
+         *       ]
+         *     }
+         */
         'application/json': components['schemas']['GroupSettings']
       }
     }
@@ -2889,6 +3253,24 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "members": 12,
+           *       "name": {
+           *         "ar": "وردية الليل",
+           *         "en": "Night shift"
+           *       },
+           *       "permissions": [
+           *         "camera:own:export"
+           *       ],
+           *       "revision": 1,
+           *       "roles": [
+           *         "operator"
+           *       ]
+           *     }
+           */
           'application/json': components['schemas']['Group']
         }
       }
@@ -2910,6 +3292,7 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
@@ -2922,6 +3305,32 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "members": 12,
+           *       "name": {
+           *         "ar": "وردية الليل",
+           *         "en": "Night shift"
+           *       },
+           *       "people": [
+           *         {
+           *           "agency": "METRO",
+           *           "display_name": "Layla Hassan",
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "login": "layla.hassan"
+           *         }
+           *       ],
+           *       "permissions": [
+           *         "camera:own:export"
+           *       ],
+           *       "revision": 1,
+           *       "roles": [
+           *         "operator"
+           *       ]
+           *     }
+           */
           'application/json': components['schemas']['GroupWithMembers']
         }
       }
@@ -2937,12 +3346,29 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "agency": "METRO",
+         *       "name": {
+         *         "ar": "وردية الليل",
+         *         "en": "Night shift"
+         *       },
+         *       "permissions": [
+         *         "camera:own:export"
+         *       ],
+         *       "revision": 1,
+         *       "roles": [
+         *         "operator"
+         *       ]
+         *     }
+         */
         'application/json': components['schemas']['GroupReplacement']
       }
     }
@@ -2953,6 +3379,24 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "members": 12,
+           *       "name": {
+           *         "ar": "وردية الليل",
+           *         "en": "Night shift"
+           *       },
+           *       "permissions": [
+           *         "camera:own:export"
+           *       ],
+           *       "revision": 1,
+           *       "roles": [
+           *         "operator"
+           *       ]
+           *     }
+           */
           'application/json': components['schemas']['Group']
         }
       }
@@ -2975,6 +3419,7 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
@@ -3013,6 +3458,44 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "arabic_name": "ليلى حسن",
+           *       "created_at": "2026-03-01T14:00:00.000Z",
+           *       "department": "Rail operations",
+           *       "display_name": "Layla Hassan",
+           *       "effective_permissions": [
+           *         "camera:METRO:view",
+           *         "camera:METRO:playback",
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "email": "layla.hassan@example.org",
+           *       "employee_number": "10482",
+           *       "groups": [
+           *         {
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "name": {
+           *             "ar": "وردية الليل",
+           *             "en": "Night shift"
+           *           }
+           *         }
+           *       ],
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "login": "layla.hassan",
+           *       "permissions": [
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "revision": 3,
+           *       "roles": [
+           *         "operator"
+           *       ],
+           *       "section": "Red line",
+           *       "status": "ACTIVE"
+           *     }
+           */
           'application/json': components['schemas']['User']
         }
       }
@@ -3030,6 +3513,12 @@ export interface operations {
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "new_password": "correct horse battery staple",
+         *       "old_password": "correct horse battery staple"
+         *     }
+         */
         'application/json': components['schemas']['OwnPasswordChange']
       }
     }
@@ -3073,6 +3562,26 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "items": [
+           *         {
+           *           "built_in": false,
+           *           "code": "shift_leader",
+           *           "name": {
+           *             "ar": "وردية الليل",
+           *             "en": "Night shift"
+           *           },
+           *           "permissions": [
+           *             "camera:own:view",
+           *             "camera:own:export"
+           *           ],
+           *           "revision": 1
+           *         }
+           *       ],
+           *       "next": "text"
+           *     }
+           */
           'application/json': components['schemas']['Page_Role']
         }
       }
@@ -3093,6 +3602,19 @@ export interface operations {
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "code": "shift_leader",
+         *       "name": {
+         *         "ar": "وردية الليل",
+         *         "en": "Night shift"
+         *       },
+         *       "permissions": [
+         *         "camera:own:view",
+         *         "camera:own:export"
+         *       ]
+         *     }
+         */
         'application/json': components['schemas']['NewRoleSettings']
       }
     }
@@ -3103,6 +3625,21 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "built_in": false,
+           *       "code": "shift_leader",
+           *       "name": {
+           *         "ar": "وردية الليل",
+           *         "en": "Night shift"
+           *       },
+           *       "permissions": [
+           *         "camera:own:view",
+           *         "camera:own:export"
+           *       ],
+           *       "revision": 1
+           *     }
+           */
           'application/json': components['schemas']['Role']
         }
       }
@@ -3124,13 +3661,29 @@ export interface operations {
       query?: never
       header?: never
       path: {
-        /** @example shift_leader */
+        /**
+         * @description Code of the role.
+         * @example shift_leader
+         */
         code: string
       }
       cookie?: never
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "name": {
+         *         "ar": "وردية الليل",
+         *         "en": "Night shift"
+         *       },
+         *       "permissions": [
+         *         "camera:own:view",
+         *         "camera:own:export"
+         *       ],
+         *       "revision": 1
+         *     }
+         */
         'application/json': components['schemas']['RoleReplacement']
       }
     }
@@ -3141,6 +3694,21 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "built_in": false,
+           *       "code": "shift_leader",
+           *       "name": {
+           *         "ar": "وردية الليل",
+           *         "en": "Night shift"
+           *       },
+           *       "permissions": [
+           *         "camera:own:view",
+           *         "camera:own:export"
+           *       ],
+           *       "revision": 1
+           *     }
+           */
           'application/json': components['schemas']['Role']
         }
       }
@@ -3163,7 +3731,10 @@ export interface operations {
       query?: never
       header?: never
       path: {
-        /** @example shift_leader */
+        /**
+         * @description Code of the role.
+         * @example shift_leader
+         */
         code: string
       }
       cookie?: never
@@ -3207,6 +3778,49 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "items": [
+           *         {
+           *           "agency": "METRO",
+           *           "arabic_name": "ليلى حسن",
+           *           "created_at": "2026-03-01T14:00:00.000Z",
+           *           "department": "Rail operations",
+           *           "display_name": "Layla Hassan",
+           *           "effective_permissions": [
+           *             "camera:METRO:view",
+           *             "camera:METRO:playback",
+           *             "camera:METRO:export",
+           *             "!camera:METRO:ptz"
+           *           ],
+           *           "email": "layla.hassan@example.org",
+           *           "employee_number": "10482",
+           *           "groups": [
+           *             {
+           *               "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *               "name": {
+           *                 "ar": "وردية الليل",
+           *                 "en": "Night shift"
+           *               }
+           *             }
+           *           ],
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "login": "layla.hassan",
+           *           "permissions": [
+           *             "camera:METRO:export",
+           *             "!camera:METRO:ptz"
+           *           ],
+           *           "revision": 3,
+           *           "roles": [
+           *             "operator"
+           *           ],
+           *           "section": "Red line",
+           *           "status": "ACTIVE"
+           *         }
+           *       ],
+           *       "next": "text"
+           *     }
+           */
           'application/json': components['schemas']['Page_User']
         }
       }
@@ -3227,6 +3841,25 @@ export interface operations {
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "agency": "METRO",
+         *       "arabic_name": "ليلى حسن",
+         *       "department": "text",
+         *       "display_name": "Layla Hassan",
+         *       "email": "name@rta.example",
+         *       "employee_number": "10482",
+         *       "login": "layla.hassan",
+         *       "password": "correct horse battery staple",
+         *       "permissions": [
+         *         "camera:METRO:export"
+         *       ],
+         *       "roles": [
+         *         "operator"
+         *       ],
+         *       "section": "text"
+         *     }
+         */
         'application/json': components['schemas']['NewUser']
       }
     }
@@ -3237,6 +3870,44 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "arabic_name": "ليلى حسن",
+           *       "created_at": "2026-03-01T14:00:00.000Z",
+           *       "department": "Rail operations",
+           *       "display_name": "Layla Hassan",
+           *       "effective_permissions": [
+           *         "camera:METRO:view",
+           *         "camera:METRO:playback",
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "email": "layla.hassan@example.org",
+           *       "employee_number": "10482",
+           *       "groups": [
+           *         {
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "name": {
+           *             "ar": "وردية الليل",
+           *             "en": "Night shift"
+           *           }
+           *         }
+           *       ],
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "login": "layla.hassan",
+           *       "permissions": [
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "revision": 3,
+           *       "roles": [
+           *         "operator"
+           *       ],
+           *       "section": "Red line",
+           *       "status": "ACTIVE"
+           *     }
+           */
           'application/json': components['schemas']['User']
         }
       }
@@ -3258,6 +3929,7 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
@@ -3270,6 +3942,44 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "arabic_name": "ليلى حسن",
+           *       "created_at": "2026-03-01T14:00:00.000Z",
+           *       "department": "Rail operations",
+           *       "display_name": "Layla Hassan",
+           *       "effective_permissions": [
+           *         "camera:METRO:view",
+           *         "camera:METRO:playback",
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "email": "layla.hassan@example.org",
+           *       "employee_number": "10482",
+           *       "groups": [
+           *         {
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "name": {
+           *             "ar": "وردية الليل",
+           *             "en": "Night shift"
+           *           }
+           *         }
+           *       ],
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "login": "layla.hassan",
+           *       "permissions": [
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "revision": 3,
+           *       "roles": [
+           *         "operator"
+           *       ],
+           *       "section": "Red line",
+           *       "status": "ACTIVE"
+           *     }
+           */
           'application/json': components['schemas']['User']
         }
       }
@@ -3285,12 +3995,32 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "agency": "METRO",
+         *       "arabic_name": "ليلى حسن",
+         *       "department": "text",
+         *       "display_name": "Layla Hassan",
+         *       "email": "name@rta.example",
+         *       "employee_number": "10482",
+         *       "login": "layla.hassan",
+         *       "permissions": [
+         *         "!camera:METRO:ptz"
+         *       ],
+         *       "revision": 3,
+         *       "roles": [
+         *         "operator"
+         *       ],
+         *       "section": "text"
+         *     }
+         */
         'application/json': components['schemas']['UserReplacement']
       }
     }
@@ -3301,6 +4031,44 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "arabic_name": "ليلى حسن",
+           *       "created_at": "2026-03-01T14:00:00.000Z",
+           *       "department": "Rail operations",
+           *       "display_name": "Layla Hassan",
+           *       "effective_permissions": [
+           *         "camera:METRO:view",
+           *         "camera:METRO:playback",
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "email": "layla.hassan@example.org",
+           *       "employee_number": "10482",
+           *       "groups": [
+           *         {
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "name": {
+           *             "ar": "وردية الليل",
+           *             "en": "Night shift"
+           *           }
+           *         }
+           *       ],
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "login": "layla.hassan",
+           *       "permissions": [
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "revision": 3,
+           *       "roles": [
+           *         "operator"
+           *       ],
+           *       "section": "Red line",
+           *       "status": "ACTIVE"
+           *     }
+           */
           'application/json': components['schemas']['User']
         }
       }
@@ -3323,12 +4091,18 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "group_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4"
+         *     }
+         */
         'application/json': components['schemas']['Membership']
       }
     }
@@ -3339,6 +4113,44 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "arabic_name": "ليلى حسن",
+           *       "created_at": "2026-03-01T14:00:00.000Z",
+           *       "department": "Rail operations",
+           *       "display_name": "Layla Hassan",
+           *       "effective_permissions": [
+           *         "camera:METRO:view",
+           *         "camera:METRO:playback",
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "email": "layla.hassan@example.org",
+           *       "employee_number": "10482",
+           *       "groups": [
+           *         {
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "name": {
+           *             "ar": "وردية الليل",
+           *             "en": "Night shift"
+           *           }
+           *         }
+           *       ],
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "login": "layla.hassan",
+           *       "permissions": [
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "revision": 3,
+           *       "roles": [
+           *         "operator"
+           *       ],
+           *       "section": "Red line",
+           *       "status": "ACTIVE"
+           *     }
+           */
           'application/json': components['schemas']['User']
         }
       }
@@ -3361,7 +4173,9 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
+        /** @description A UUID, as lists and other answers give it. */
         group_id: string
       }
       cookie?: never
@@ -3374,6 +4188,44 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "arabic_name": "ليلى حسن",
+           *       "created_at": "2026-03-01T14:00:00.000Z",
+           *       "department": "Rail operations",
+           *       "display_name": "Layla Hassan",
+           *       "effective_permissions": [
+           *         "camera:METRO:view",
+           *         "camera:METRO:playback",
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "email": "layla.hassan@example.org",
+           *       "employee_number": "10482",
+           *       "groups": [
+           *         {
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "name": {
+           *             "ar": "وردية الليل",
+           *             "en": "Night shift"
+           *           }
+           *         }
+           *       ],
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "login": "layla.hassan",
+           *       "permissions": [
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "revision": 3,
+           *       "roles": [
+           *         "operator"
+           *       ],
+           *       "section": "Red line",
+           *       "status": "ACTIVE"
+           *     }
+           */
           'application/json': components['schemas']['User']
         }
       }
@@ -3392,12 +4244,18 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "password": "correct horse battery staple"
+         *     }
+         */
         'application/json': components['schemas']['NewPassword']
       }
     }
@@ -3428,12 +4286,18 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "status": "ACTIVE"
+         *     }
+         */
         'application/json': components['schemas']['StatusChange']
       }
     }
@@ -3444,6 +4308,44 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "arabic_name": "ليلى حسن",
+           *       "created_at": "2026-03-01T14:00:00.000Z",
+           *       "department": "Rail operations",
+           *       "display_name": "Layla Hassan",
+           *       "effective_permissions": [
+           *         "camera:METRO:view",
+           *         "camera:METRO:playback",
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "email": "layla.hassan@example.org",
+           *       "employee_number": "10482",
+           *       "groups": [
+           *         {
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "name": {
+           *             "ar": "وردية الليل",
+           *             "en": "Night shift"
+           *           }
+           *         }
+           *       ],
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "login": "layla.hassan",
+           *       "permissions": [
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "revision": 3,
+           *       "roles": [
+           *         "operator"
+           *       ],
+           *       "section": "Red line",
+           *       "status": "ACTIVE"
+           *     }
+           */
           'application/json': components['schemas']['User']
         }
       }
@@ -3476,6 +4378,11 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "openapi": "3.1.0"
+           *     }
+           */
           'application/json': unknown
         }
       }
@@ -3491,6 +4398,13 @@ export interface operations {
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "camera_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+         *       "from": "2026-03-01T14:00:00Z",
+         *       "to": "2026-03-01T15:00:00Z"
+         *     }
+         */
         'application/json': components['schemas']['PlaybackOrder']
       }
     }
@@ -3501,6 +4415,19 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "camera_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "expires_at": "2026-03-01T14:00:00.000Z",
+           *       "from": "2026-03-01T14:00:00.000Z",
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "live": false,
+           *       "playlist_url": "/api/v1/playback/01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4/playlist.m3u8",
+           *       "status_url": "/api/v1/playback/01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "stream": "main",
+           *       "to": "2026-03-01T14:00:00.000Z"
+           *     }
+           */
           'application/json': components['schemas']['Playback']
         }
       }
@@ -3521,6 +4448,7 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
@@ -3533,6 +4461,19 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "camera_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "expires_at": "2026-03-01T14:00:00.000Z",
+           *       "from": "2026-03-01T14:00:00.000Z",
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "live": false,
+           *       "playlist_url": "/api/v1/playback/01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4/playlist.m3u8",
+           *       "status_url": "/api/v1/playback/01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "stream": "main",
+           *       "to": "2026-03-01T14:00:00.000Z"
+           *     }
+           */
           'application/json': components['schemas']['Playback']
         }
       }
@@ -3547,6 +4488,7 @@ export interface operations {
       query?: never
       header?: never
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
       }
       cookie?: never
@@ -3559,6 +4501,11 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example #EXTM3U
+           *     #EXT-X-VERSION:7
+           *     #EXT-X-TARGETDURATION:2
+           */
           'application/vnd.apple.mpegurl': string
         }
       }
@@ -3582,6 +4529,7 @@ export interface operations {
         range?: string | null
       }
       path: {
+        /** @description A UUID, as lists and other answers give it. */
         id: string
         /**
          * @description Id of the segment and `.mp4`.
@@ -3624,6 +4572,34 @@ export interface operations {
       504: components['responses']['agent_timeout']
     }
   }
+  get_postman: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The collection. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "info": {
+           *         "name": "RTA CCTV coordinator"
+           *       }
+           *     }
+           */
+          'application/json': unknown
+        }
+      }
+      429: components['responses']['rate_limited']
+    }
+  }
   get_session: {
     parameters: {
       query?: never
@@ -3639,6 +4615,20 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "arabic_name": "ليلى حسن",
+           *       "display_name": "Administrator",
+           *       "login": "admin",
+           *       "permissions": [
+           *         "camera:METRO:view",
+           *         "camera:METRO:playback",
+           *         "!camera:METRO:export"
+           *       ],
+           *       "user_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4"
+           *     }
+           */
           'application/json': components['schemas']['Me']
         }
       }
@@ -3656,6 +4646,12 @@ export interface operations {
     }
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "login": "admin",
+         *       "password": "correct horse battery staple"
+         *     }
+         */
         'application/json': components['schemas']['SignIn']
       }
     }
@@ -3668,6 +4664,20 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "arabic_name": "ليلى حسن",
+           *       "display_name": "Administrator",
+           *       "login": "admin",
+           *       "permissions": [
+           *         "camera:METRO:view",
+           *         "camera:METRO:playback",
+           *         "!camera:METRO:export"
+           *       ],
+           *       "user_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4"
+           *     }
+           */
           'application/json': components['schemas']['Me']
         }
       }
@@ -3724,6 +4734,19 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "items": [
+           *         {
+           *           "agents": 1,
+           *           "cameras": 1,
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "name": "Al Rigga depot"
+           *         }
+           *       ],
+           *       "next": "text"
+           *     }
+           */
           'application/json': components['schemas']['Page_Site']
         }
       }
@@ -3749,6 +4772,14 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "bytes": 1,
+           *       "free_bytes": 1,
+           *       "objects": 1,
+           *       "total_bytes": 1
+           *     }
+           */
           'application/json': components['schemas']['StorageStats']
         }
       }
@@ -3773,6 +4804,7 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /** @example ok */
           'text/plain': string
         }
       }
@@ -3793,6 +4825,10 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example cctv_coordinator_agents_connected 2
+           *     # EOF
+           */
           'application/openmetrics-text': string
         }
       }
@@ -3814,6 +4850,7 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /** @example ready */
           'text/plain': string
         }
       }
