@@ -41,6 +41,7 @@ const MAX_KINDS: usize = 100;
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
+    /// Entries of this moment and later.
     #[param(value_type = Option<String>, format = DateTime, example = "2026-03-01T14:00:00Z")]
     pub from: Option<Timestamp>,
     /// Exclusive.

@@ -211,7 +211,11 @@ mod tests {
             let answers = good.map(|(_, response)| response).chain(body);
             for (kind, content) in answers.flat_map(|it| it["content"].as_object()).flatten() {
                 // Footage has no example in a document of text.
-                if kind.starts_with("video/") || kind.starts_with("application/octet-stream") {
+                // and exports have as many shapes as entries.
+                if ["video/", "text/csv", "application/x-ndjson"]
+                    .iter()
+                    .any(|it| kind.starts_with(it))
+                {
                     continue;
                 }
                 for fault in faults(&document, content) {

@@ -2450,7 +2450,10 @@ export interface operations {
   search_audit: {
     parameters: {
       query?: {
-        /** @example 2026-03-01T14:00:00Z */
+        /**
+         * @description Entries of this moment and later.
+         * @example 2026-03-01T14:00:00Z
+         */
         from?: string
         /**
          * @description Exclusive.
@@ -2498,6 +2501,32 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "items": [
+           *         {
+           *           "address": "192.0.2.7",
+           *           "agency": "METRO",
+           *           "at": "2026-03-01T14:00:00.000Z",
+           *           "correlation_id": "text",
+           *           "details": {},
+           *           "hash": "text",
+           *           "message_ar": "تم تغيير إعدادات كاميرا.",
+           *           "message_en": "The settings of a camera were changed.",
+           *           "number": 1,
+           *           "object": "text",
+           *           "user_agent": "text",
+           *           "what": "camera_changed",
+           *           "who": {
+           *             "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *             "kind": "user",
+           *             "name": "Layla Haddad"
+           *           }
+           *         }
+           *       ],
+           *       "next": "text"
+           *     }
+           */
           'application/json': components['schemas']['Page_AuditEntry']
         }
       }
@@ -2524,6 +2553,40 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
+          /**
+           * @example {
+           *       "disputes": [
+           *         {
+           *           "agent_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "agent_name": "text",
+           *           "explained_at": "2026-03-01T14:00:00.000Z",
+           *           "found_at": "2026-03-01T14:00:00.000Z",
+           *           "head": {
+           *             "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+           *             "number": 1
+           *           }
+           *         }
+           *       ],
+           *       "first_broken": 1,
+           *       "head": {
+           *         "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+           *         "number": 1
+           *       },
+           *       "state": "whole",
+           *       "verified_at": "2026-03-01T14:00:00.000Z",
+           *       "witnesses": [
+           *         {
+           *           "agent_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "agent_name": "text",
+           *           "head": {
+           *             "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+           *             "number": 1
+           *           },
+           *           "told_at": "2026-03-01T14:00:00.000Z"
+           *         }
+           *       ]
+           *     }
+           */
           'application/json': components['schemas']['AuditChain']
         }
       }
@@ -2536,7 +2599,10 @@ export interface operations {
   export_audit: {
     parameters: {
       query?: {
-        /** @example 2026-03-01T14:00:00Z */
+        /**
+         * @description Entries of this moment and later.
+         * @example 2026-03-01T14:00:00Z
+         */
         from?: string
         /**
          * @description Exclusive.
