@@ -64,8 +64,22 @@ fix: $(UI_STAMP) ## Format and mend what a machine can mend
 test: check build ## Everything that must pass; what CI runs
 	cargo test --locked --workspace
 	cd ui && npm test
+	@$(MAKE) api-check
 	@$(MAKE) e2e
 	@$(MAKE) demo-check
+
+# Beside what Cargo builds, and made anew when a version changes.
+ST_STAMP := $(CARGO_TARGET_DIR)/schemathesis/requirements.txt
+$(ST_STAMP): tests/api/requirements.txt
+	rm -rf $(@D)
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
+	cp $< $@
+
+.PHONY: api-check
+api-check: test-packages $(ST_STAMP) ## Whatever the API's description allows, for 45 s: no failure, no answer that breaks it
+	cargo build --locked --quiet -p cctv-coordinator --bins
+	@tests/api/check.sh $(BIN) $(CARGO_TARGET_DIR)/schemathesis/bin/st
 
 .PHONY: e2e
 e2e: test-packages build ## The pages in Chromium against real programs

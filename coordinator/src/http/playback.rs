@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::error::{
-    AtAgent, Bytes, Changing, Code, Error, OnOne, Playlist, Signed, SignedIn, WithBody,
+    AtAgent, Bytes, Changing, Code, Error, OnOne, Playlist, Signed, SignedIn, WithBody, WithQuery,
 };
 use super::extract::{Json, Path, Query};
 use super::range;
@@ -192,7 +192,7 @@ pub async fn get_playlist(
     responses(
         (status = 200, description = "The whole segment.", content_type = "video/mp4"),
         (status = 206, description = "The range.", content_type = "video/mp4"),
-        SignedIn, OnOne, Signed, AtAgent, Bytes
+        SignedIn, OnOne, WithQuery, Signed, AtAgent, Bytes
     ))]
 pub async fn get_segment(
     actor: Option<Actor>,

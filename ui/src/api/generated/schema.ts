@@ -4625,11 +4625,13 @@ export interface operations {
           'video/mp4': unknown
         }
       }
+      400: components['responses']['invalid_request']
       401: components['responses']['unauthenticated']
       403: components['responses']['link_invalid_or_link_expired']
       404: components['responses']['not_found']
       410: components['responses']['gone']
       416: components['responses']['range_not_satisfiable']
+      422: components['responses']['invalid_value']
       429: components['responses']['rate_limited']
       500: components['responses']['internal']
       501: components['responses']['unsupported']
