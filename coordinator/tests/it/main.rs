@@ -12,6 +12,7 @@ mod enrolment;
 mod foreign;
 mod hostile;
 mod limits;
+mod owasp;
 mod pages;
 mod peer;
 mod playback;
