@@ -1,6 +1,7 @@
 //! Assembly: which part gets what, what is opened in which order, and how it all ends. Nothing else
 //! belongs here.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,6 +68,7 @@ impl Coordinator {
         let settings = services_config(&config);
         let services = Services::open(&settings, clock.clone(), sessions.clone()).await?;
         let services = Arc::new(services);
+        services.audit.settings_loaded(&flat(&config)?).await?;
         let agents = quic::Listener::bind(&config.agents, &authority, meters.clone()).await?;
         let agent_address = agents.address()?;
         let tunnel_address = agents.tunnel_address()?;
@@ -359,4 +361,26 @@ async fn renew(authority: Arc<Authority>, clock: Arc<dyn Clock>, stop: Cancellat
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+/// Every setting by its name in the file, such as `http.listen`.
+fn flat(config: &Config) -> anyhow::Result<BTreeMap<String, String>> {
+    fn walk(path: &str, value: &toml::Value, into: &mut BTreeMap<String, String>) {
+        match value {
+            toml::Value::Table(table) => table.iter().for_each(|(key, value)| {
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                walk(&path, value, into);
+            }),
+            value => {
+                into.insert(path.to_owned(), value.to_string());
+            }
+        }
+    }
+    let mut settings = BTreeMap::new();
+    walk("", &toml::Value::try_from(config)?, &mut settings);
+    Ok(settings)
 }

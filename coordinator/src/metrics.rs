@@ -255,7 +255,7 @@ fn known_method(method: &str) -> &str {
 struct Page(Arc<Figures>);
 
 impl Page {
-    fn counters(&self) -> [(&'static str, &'static str, u64); 16] {
+    fn counters(&self) -> [(&'static str, &'static str, u64); 17] {
         let Self(figures) = self;
         [
             (
@@ -319,6 +319,11 @@ impl Page {
                 "objects_lost",
                 "Objects that disappeared from the store",
                 figures.objects_lost.get(),
+            ),
+            (
+                "audit_entries_lost",
+                "Entries of the audit about views and refusals that could not be written",
+                figures.audit_entries_lost.get(),
             ),
             (
                 "sign_ins_refused",

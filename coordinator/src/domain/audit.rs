@@ -3,7 +3,9 @@
 
 pub mod chain;
 mod origin;
+pub mod refusals;
 pub mod search;
+pub mod viewing;
 pub mod witness;
 
 pub use origin::Origin;
@@ -86,6 +88,8 @@ whats! {
     PlaybackSought = "playback_sought",
     /// The playlist of a prepared playback was fetched for the first time.
     PlaybackViewed = "playback_viewed",
+    /// Requests beyond what somebody may ask in a time.
+    RateLimited = "rate_limited",
     RoleChanged = "role_changed",
     RoleCreated = "role_created",
     RoleDeleted = "role_deleted",

@@ -36,6 +36,7 @@ pub async fn layer(
     if is_for_everybody(&request) {
         let asker = Asker::Address(allotment(client.address));
         if let Err(refused) = api.limits.count(asker, Asked::Api).await {
+            api.services.audit.rate_limited(None, Some(client.address));
             return Error::from(refused).into_response();
         }
     }
@@ -56,7 +57,15 @@ pub async fn count(parts: &Parts, api: &Api, found: Result<Actor, Error>) -> Res
         (Err(_), Some(client)) => Asker::Address(allotment(client.address)),
         (Err(_), None) => return found,
     };
-    api.limits.count(asker, what).await?;
+    if let Err(refused) = api.limits.count(asker, what).await {
+        let address = parts
+            .extensions
+            .get::<Client>()
+            .map(|client| client.address);
+        let audit = &api.services.audit;
+        audit.rate_limited(found.as_ref().ok(), address);
+        return Err(refused.into());
+    }
     found
 }
 

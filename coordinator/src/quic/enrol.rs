@@ -52,6 +52,9 @@ async fn converse(connection: &Connection, context: &Context) -> Result<(), Mess
         }
         Err(reason) => {
             context.meters.connection(Outcome::EnrolmentRefused);
+            let peer = connection.remote_address().ip();
+            let audit = &context.services.audit;
+            audit.enrolment_refused(peer, &reason.to_string());
             EnrolAnswer::Refused { reason }
         }
     };

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use shared::clock::Clock;
 
+use super::audit::notes::Notes;
 use super::users::Passwords;
 use super::{Access, Agents, Audit, EdgeSource, OpenError, Parts, Users, in_store};
 use crate::stores::sqlite;
@@ -33,11 +34,13 @@ impl ConsoleServices {
         let store = sqlite::open_existing(data_dir)
             .await
             .map_err(in_store(data_dir))?;
+        let figures = Arc::default();
         let parts = Parts {
             store,
             edges,
             clock,
-            figures: Arc::default(),
+            notes: Arc::new(Notes::new(Arc::clone(&figures))),
+            figures,
         };
         let passwords = Arc::new(Passwords::new()?);
         Ok(Self {

@@ -62,6 +62,8 @@ pub struct Figures {
     /// Gauge: 1 while the audit is not what was written, or an agent remembers another one and nobody
     /// has explained it.
     pub audit_chain_broken: Figure,
+    /// Entries about views and refusals that could not be written.
+    pub audit_entries_lost: Figure,
     /// Gauge: heads that agents remember, that are not in the audit, and that nobody has explained.
     pub audit_disputes: Figure,
     /// Sign-ins refused.

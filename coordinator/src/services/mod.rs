@@ -47,6 +47,7 @@ pub use users::Users;
 
 use crate::stores::objects::{self, ObjectError};
 use crate::stores::{Store, StoreError, sqlite};
+use audit::notes::Notes;
 use instance::Instance;
 
 /// Settings of the services. Every one has a default except where the data is.
@@ -133,6 +134,7 @@ pub(crate) struct Parts {
     pub(crate) edges: Arc<dyn EdgeSource>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) figures: Arc<Figures>,
+    pub(in crate::services) notes: Arc<Notes>,
 }
 
 impl Services {
@@ -158,11 +160,13 @@ impl Services {
                 directory: directory.clone(),
                 source,
             })?;
+        let figures: Arc<Figures> = Arc::default();
         let parts = Parts {
             store,
             edges,
             clock,
-            figures: Arc::default(),
+            notes: Arc::new(Notes::new(Arc::clone(&figures))),
+            figures,
         };
         let passwords = Arc::new(users::Passwords::new()?);
         let access = Access::new(&parts, Arc::clone(&passwords));
@@ -203,6 +207,7 @@ impl Services {
         };
         let both = futures::future::join(housekeeping, self.audit.follow());
         stop.run_until_cancelled(both).await;
+        self.audit.finish().await;
     }
 
     /// Whether the database answers and objects can be written; for the readiness page.

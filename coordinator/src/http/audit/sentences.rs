@@ -34,7 +34,7 @@ sentences! {
     CameraChanged: "The settings of a camera were changed.", "تم تغيير إعدادات كاميرا.";
     CameraProbed: "A camera was measured.", "تم فحص كاميرا.";
     CameraRestarted: "A camera's session was restarted.", "أُعيد تشغيل جلسة كاميرا.";
-    ConfigurationChanged: "The coordinator started with other settings than before.", "بدأ المنسّق بإعدادات تختلف عن السابقة.";
+    ConfigurationChanged: "The coordinator started with settings that it had not had before.", "بدأ المنسّق بإعدادات تختلف عن السابقة.";
     EnrolmentRefused: "An agent's enrolment was refused.", "رُفض تسجيل وكيل.";
     EntriesLost: "Entries about views could not be written.", "تعذّرت كتابة قيود عن عمليات مشاهدة.";
     GroupChanged: "A group was changed.", "تم تعديل مجموعة.";
@@ -48,6 +48,7 @@ sentences! {
     PlaybackPrepared: "Playback of a camera was prepared.", "تم تحضير عرض تسجيلات كاميرا.";
     PlaybackSought: "Another stretch of a camera's recordings was watched.", "تمت مشاهدة فترة أخرى من تسجيلات كاميرا.";
     PlaybackViewed: "A camera was watched.", "تمت مشاهدة كاميرا.";
+    RateLimited: "Somebody asked for more than is allowed in a time.", "تجاوز أحد المستخدمين الحد المسموح من الطلبات.";
     RoleChanged: "A role was changed.", "تم تعديل دور.";
     RoleCreated: "A role was created.", "تم إنشاء دور.";
     RoleDeleted: "A role was deleted.", "تم حذف دور.";

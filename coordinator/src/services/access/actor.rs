@@ -119,6 +119,10 @@ impl Actor {
         id
     }
 
+    pub(in crate::services) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// An entry of the audit about something this person does, with their agency and where the
     /// request came from.
     pub(in crate::services) fn entry(&self, at: WallTime, what: What) -> Entry {

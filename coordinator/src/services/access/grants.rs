@@ -100,7 +100,7 @@ impl AdminGrant {
 #[derive(Clone, Debug)]
 pub struct PlaybackGrant {
     pub(super) playback: Playback,
-    pub(super) camera: Camera,
+    pub(super) grant: CameraGrant,
 }
 
 impl PlaybackGrant {
@@ -108,7 +108,12 @@ impl PlaybackGrant {
         &self.playback
     }
 
+    /// An entry of the audit about the playback.
+    pub(in crate::services) fn entry(&self, at: WallTime, what: What) -> Entry {
+        self.grant.entry(at, what)
+    }
+
     pub const fn camera(&self) -> &Camera {
-        &self.camera
+        &self.grant.camera
     }
 }

@@ -19,9 +19,11 @@ use serde_json::json;
 use shared::clock::Clock;
 use shared::id::{CameraId, PlaybackId, SessionId, UserId};
 
+use super::audit::notes::Notes;
 use super::users::Passwords;
 use super::{Figures, Parts};
 use crate::domain::access::{Decision, Deed, Object};
+use crate::domain::audit::refusals::{Asker, Kind};
 use crate::domain::audit::{Entry, Origin, What, Who};
 use crate::domain::playback::{PLAYBACK_IDLE, Playback};
 use crate::domain::user::{
@@ -37,6 +39,7 @@ pub struct Access {
     figures: Arc<Figures>,
     passwords: Arc<Passwords>,
     people: Arc<People>,
+    notes: Arc<Notes>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +83,7 @@ impl Access {
             figures: Arc::clone(&parts.figures),
             passwords,
             people: Arc::default(),
+            notes: Arc::clone(&parts.notes),
         }
     }
 
@@ -160,7 +164,7 @@ impl Access {
         deed: Deed,
     ) -> Result<CameraGrant, AccessError> {
         let camera = self.store.camera(id).await?.ok_or(AccessError::Hidden)?;
-        permit(actor, deed, camera.object())?;
+        self.permit(actor, deed, camera.object())?;
         Ok(CameraGrant {
             actor: actor.clone(),
             camera,
@@ -173,7 +177,7 @@ impl Access {
     /// # Errors
     /// The deed is not allowed.
     pub fn admin(&self, actor: &Actor, deed: Deed) -> Result<AdminGrant, AccessError> {
-        permit(actor, deed, Object::System)?;
+        self.permit(actor, deed, Object::System)?;
         Ok(AdminGrant {
             actor: Some(actor.clone()),
             deed,
@@ -187,6 +191,7 @@ impl Access {
     pub fn some(&self, actor: &Actor, deed: Deed) -> Result<AdminGrant, AccessError> {
         let (kind, action) = deed.wants();
         if !actor.permissions().allow_some(kind, action) {
+            self.note_refusal(actor, deed, None);
             return Err(AccessError::Forbidden);
         }
         Ok(AdminGrant {
@@ -212,9 +217,11 @@ impl Access {
         id: PlaybackId,
     ) -> Result<PlaybackGrant, AccessError> {
         let playback = self.store.playback(id).await?;
-        let playback = playback
-            .filter(|playback| playback.owner == actor.user_id())
-            .ok_or(AccessError::Hidden)?;
+        let playback = playback.ok_or(AccessError::Hidden)?;
+        if playback.owner != actor.user_id() {
+            self.note_refusal(actor, Deed::PlayCamera, Some(id.to_string()));
+            return Err(AccessError::Hidden);
+        }
         self.playback_grant(actor, playback).await
     }
 
@@ -234,10 +241,11 @@ impl Access {
     pub(super) async fn playback_of_owner(
         &self,
         id: PlaybackId,
+        origin: Origin,
     ) -> Result<PlaybackGrant, AccessError> {
         let playback = self.store.playback(id).await?.ok_or(AccessError::Hidden)?;
         let found = self.store.session(playback.session).await?;
-        let actor = self.check_session(found, Origin::default()).await?;
+        let actor = self.check_session(found, origin).await?;
         self.playback_grant(&actor, playback).await
     }
 
@@ -252,10 +260,7 @@ impl Access {
         let grant = self
             .camera(actor, playback.camera, Deed::PlayCamera)
             .await?;
-        Ok(PlaybackGrant {
-            playback,
-            camera: grant.camera,
-        })
+        Ok(PlaybackGrant { playback, grant })
     }
 
     async fn check_session(
@@ -279,6 +284,35 @@ impl Access {
         })
     }
 
+    /// What is refused is noted, also where it is hidden from whoever asks.
+    fn permit(&self, actor: &Actor, deed: Deed, object: Object<'_>) -> Result<(), AccessError> {
+        let refused = match actor.decide(deed, object) {
+            Decision::Allowed => return Ok(()),
+            Decision::Hidden => AccessError::Hidden,
+            Decision::Forbidden => AccessError::Forbidden,
+        };
+        let camera = match object {
+            Object::Camera { id, .. } => Some(id.to_string()),
+            Object::Of(_) | Object::System => None,
+        };
+        self.note_refusal(actor, deed, camera);
+        Err(refused)
+    }
+
+    fn note_refusal(&self, actor: &Actor, deed: Deed, object: Option<String>) {
+        let kind = Kind {
+            what: What::AccessRefused,
+            asker: Some(Asker::User(actor.user_id())),
+            asked: format!("{deed:?}"),
+        };
+        let mut entry = actor.entry(self.clock.wall(), What::AccessRefused);
+        entry.object = object;
+        let (kind_of_thing, action) = deed.wants();
+        let wanted =
+            json!({ "kind": kind_of_thing.name(), "action": action.name(), "deed": kind.asked });
+        self.notes.refused(kind, entry.with(wanted));
+    }
+
     /// Whoever it is, provided they are active; as the directory was at `revision` or later.
     async fn person(&self, id: UserId, revision: u64) -> Result<Arc<Known>, AccessError> {
         let known = match self.people.get(id, revision) {
@@ -294,14 +328,6 @@ impl Access {
         } else {
             Err(AccessError::Unauthenticated)
         }
-    }
-}
-
-fn permit(actor: &Actor, deed: Deed, object: Object<'_>) -> Result<(), AccessError> {
-    match actor.decide(deed, object) {
-        Decision::Allowed => Ok(()),
-        Decision::Hidden => Err(AccessError::Hidden),
-        Decision::Forbidden => Err(AccessError::Forbidden),
     }
 }
 

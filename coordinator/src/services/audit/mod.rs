@@ -1,6 +1,8 @@
 //! The audit as a whole: whether its chain holds, and who remembers it. Entries are made where
 //! things are done.
 
+pub(in crate::services) mod notes;
+mod outside;
 mod search;
 mod witnesses;
 
@@ -13,6 +15,8 @@ use shared::wire::control::AuditHead;
 use tokio::sync::watch;
 
 use super::access::{AccessError, AdminGrant};
+use notes::Notes;
+
 use super::{Figures, Parts};
 use crate::domain::access::Deed;
 use crate::domain::audit::chain::{Broken, Head, Verifier};
@@ -23,6 +27,7 @@ pub struct Audit {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     figures: Arc<Figures>,
+    notes: Arc<Notes>,
     head: watch::Sender<Option<AuditHead>>,
     walked: watch::Sender<witnesses::Walked>,
 }
@@ -48,6 +53,7 @@ impl Audit {
             store: Arc::clone(&parts.store),
             clock: Arc::clone(&parts.clock),
             figures: Arc::clone(&parts.figures),
+            notes: Arc::clone(&parts.notes),
             head: watch::Sender::default(),
             walked: watch::Sender::default(),
         }

@@ -124,8 +124,20 @@ impl Audit {
         Ok(explained)
     }
 
-    /// Until it is dropped: follows the chain for the agents, and walks it once a day.
+    /// Until it is dropped: writes what goes with no change, follows the chain for the agents, and walks
+    /// it once a day.
     pub(in crate::services) async fn follow(&self) {
+        let notes = self.notes.write(&*self.store, &*self.clock);
+        futures::future::join(notes, self.watch()).await;
+    }
+
+    /// Writes what waits before the program ends.
+    pub(in crate::services) async fn finish(&self) {
+        let (store, clock) = (&*self.store, &*self.clock);
+        self.notes.write_waiting(store, clock, true).await;
+    }
+
+    async fn watch(&self) {
         let mut looks = tokio::time::interval(LOOK);
         let mut walks = tokio::time::interval(WALK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);

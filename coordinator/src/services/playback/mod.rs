@@ -8,7 +8,7 @@ mod pull;
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::id::{PlaybackId, SegmentId};
 use shared::segment::StreamKind;
@@ -18,6 +18,7 @@ pub use open::{Opened, SegmentRequest, Wanted};
 
 use self::edge::EdgeFootage;
 use super::access::{AccessError, CameraGrant, PlaybackGrant};
+use super::audit::notes::Notes;
 use super::edge_source::EdgeError;
 use super::users::random_bytes;
 use super::{Access, EdgeSource, Figures, Parts, ServicesConfig};
@@ -37,6 +38,7 @@ pub struct Playbacks {
     edges: Arc<dyn EdgeSource>,
     clock: Arc<dyn Clock>,
     figures: Arc<Figures>,
+    notes: Arc<Notes>,
     footage: EdgeFootage,
     key: SigningKey,
 }
@@ -115,6 +117,7 @@ impl Playbacks {
             edges: Arc::clone(&parts.edges),
             clock: Arc::clone(&parts.clock),
             figures: Arc::clone(&parts.figures),
+            notes: Arc::clone(&parts.notes),
             footage: EdgeFootage::new(parts, config),
             key: SigningKey::new(&key),
         })
@@ -145,14 +148,7 @@ impl Playbacks {
             created_at: now,
             last_used: now,
         };
-        let details = match show {
-            Show::Range(range) => json!({
-                "stream": stream,
-                "from": range.start().to_rfc3339(),
-                "to": range.end().to_rfc3339(),
-            }),
-            Show::Live => json!({ "stream": stream, "live": true }),
-        };
+        let details = described(stream, show);
         let entry = grant.entry(now, What::PlaybackPrepared).with(details);
         self.store.create_playback(playback.clone(), entry).await?;
         Ok(view(playback, None))
@@ -196,6 +192,11 @@ impl Playbacks {
             }
         };
         self.figures.playlists.add(1);
+        self.notes.listed(playback.id, || {
+            let now = self.clock.wall();
+            let details = described(playback.stream, playback.show);
+            grant.entry(now, What::PlaybackViewed).with(details)
+        });
         Ok(text)
     }
 
@@ -256,6 +257,18 @@ impl Sign for Links {
     fn query(&self, segment: SegmentId) -> String {
         let signature = self.key.sign(self.playback, segment, self.expires);
         format!("expires={}&signature={signature}", self.expires)
+    }
+}
+
+/// For the audit.
+fn described(stream: StreamKind, show: Show) -> Value {
+    match show {
+        Show::Range(range) => json!({
+            "stream": stream,
+            "from": range.start().to_rfc3339(),
+            "to": range.end().to_rfc3339(),
+        }),
+        Show::Live => json!({ "stream": stream, "live": true }),
     }
 }
 

@@ -4,11 +4,13 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
+use serde_json::json;
 use shared::id::{PlaybackId, SegmentId};
 
 use super::super::access::{Actor, PlaybackGrant};
 use super::super::storage::note_lost;
 use super::{PlaybackError, Playbacks};
+use crate::domain::audit::What;
 use crate::domain::segment::{CentreCopy, EdgeCopy, Segment};
 use crate::stores::objects::ObjectError;
 
@@ -94,6 +96,15 @@ impl Playbacks {
         let range = wanted.of(size).ok_or(PlaybackError::OutOfRange { size })?;
         let bytes = self.bytes(&segment, range.clone()).await?;
         let figures = std::sync::Arc::clone(&self.figures);
+        self.notes.fetched(playback.id, segment.range, || {
+            let details = json!({
+                "playback": playback.id,
+                "stream": playback.stream,
+                "from": segment.range.start().to_rfc3339(),
+            });
+            let now = self.clock.wall();
+            grant.entry(now, What::PlaybackSought).with(details)
+        });
         let counted = bytes.inspect_ok(move |piece| figures.playback_bytes.add(piece.len() as u64));
         Ok(Opened {
             total: segment.root.map(|_| size),
@@ -118,7 +129,9 @@ impl Playbacks {
             return Err(PlaybackError::LinkInvalid);
         }
         if self.clock.wall().as_micros() < expires.saturating_mul(1_000_000) {
-            return Ok(self.access.playback_of_owner(playback).await?);
+            let origin = actor.map(|actor| actor.origin().clone());
+            let origin = origin.unwrap_or_default();
+            return Ok(self.access.playback_of_owner(playback, origin).await?);
         }
         match actor {
             Some(actor) => Ok(self.access.playback(actor, playback).await?),

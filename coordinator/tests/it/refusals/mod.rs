@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
+use cctv_coordinator::domain::access::Deed;
+use cctv_coordinator::domain::audit::What;
+use cctv_coordinator::domain::audit::search::Search;
 use reqwest::Method;
 use serde_json::Value;
 use things::Things;
@@ -79,7 +82,17 @@ async fn every_operation_answers_as_the_table_says() {
                 .has_body
                 .then(|| named.body(&operation.id, revision));
             let path = named.path(&operation.id, &operation.path, *who == "right");
+            let before = entries(&world).await;
             let answer = ask(&browser, &operation, &path, body.as_ref()).await;
+            if *who == "right" {
+                let written = entries(&world).await - before;
+                let expected = expected_entries(&operation);
+                assert_eq!(
+                    written, expected,
+                    "entries of the audit for {}",
+                    operation.id
+                );
+            }
             answers.entry(operation.id).or_default()[column] = answer;
         }
     }
@@ -96,6 +109,31 @@ async fn every_operation_answers_as_the_table_says() {
         table == committed,
         "the table is another; look at every difference, then UPDATE_REFUSALS=1:\n{table}"
     );
+}
+
+/// Entries of the audit, without those that are gathered and written later, and those that this makes.
+async fn entries(world: &World) -> usize {
+    let grant = world.services.access.console(Deed::ViewAudit);
+    let later = [
+        What::AccessRefused,
+        What::AuditSearched,
+        What::PlaybackSought,
+        What::PlaybackViewed,
+        What::RateLimited,
+    ];
+    let what = What::ALL.iter().copied();
+    let search = Search {
+        what: what.filter(|what| !later.contains(what)).collect(),
+        ..Search::default()
+    };
+    let found = world.services.audit.search(&grant, &search, None, 10_000);
+    found.await.unwrap().items.len()
+}
+
+/// What changes something, or takes the audit out, is one entry; what only shows is none at once.
+fn expected_entries(operation: &Operation) -> usize {
+    let changes = operation.method != Method::GET || operation.id == "export_audit";
+    usize::from(changes)
 }
 
 /// What no table may say.

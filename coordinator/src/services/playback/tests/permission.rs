@@ -7,6 +7,8 @@ use shared::time::TimeRange;
 use super::super::super::testing::NOW;
 use super::super::*;
 use super::{Player, Stage, read};
+use crate::domain::audit::Who;
+use crate::domain::audit::search::Search;
 
 #[tokio::test]
 async fn an_address_is_good_for_five_minutes_and_then_only_for_its_owner() {
@@ -111,4 +113,43 @@ async fn ranges_that_make_no_sense_are_refused() {
         stage.playlist(id).await.unwrap_err(),
         PlaybackError::Gone
     ));
+}
+
+#[tokio::test]
+async fn what_is_watched_is_an_entry_and_watching_on_is_none() {
+    let stage = Stage::new().await;
+    let id = stage.prepare(Show::Range(stage.range())).await;
+    let (_, entries) = read(&stage.playlist(id).await.unwrap());
+    stage.playlist(id).await.unwrap();
+    stage.player(id).open(&entries[0]).await.unwrap();
+    stage.player(id).open(&entries[0]).await.unwrap();
+    // Of somebody else's agency: hidden, and refused each time.
+    let operator = stage.world.operator("METRO").await;
+    let access = &stage.world.services.access;
+    for _ in 0..5 {
+        let hidden = access.playback(&operator, id).await;
+        assert!(matches!(hidden.unwrap_err(), AccessError::Hidden));
+    }
+    let audit = &stage.world.services.audit;
+    audit.finish().await;
+    let grant = access.console(Deed::ViewAudit);
+    let found = async |what| {
+        let search = Search {
+            what: vec![what],
+            ..Search::default()
+        };
+        audit.search(&grant, &search, None, 10).await.unwrap().items
+    };
+    let viewed = found(What::PlaybackViewed).await;
+    assert_eq!(viewed.len(), 1, "{viewed:?}");
+    assert_eq!(viewed[0].agency.as_deref(), Some("OTHER"));
+    assert_eq!(viewed[0].who, Some(Who::User(stage.actor.user_id())));
+    assert!(found(What::PlaybackSought).await.is_empty());
+    let refused = found(What::AccessRefused).await;
+    assert_eq!(refused.len(), 2, "the first and the number of the rest");
+    let details: Value = serde_json::from_str(refused[0].details.as_ref().unwrap()).unwrap();
+    assert_eq!(
+        (&details["deed"], &details["more"]),
+        (&json!("PlayCamera"), &json!(4))
+    );
 }
