@@ -161,6 +161,11 @@ impl Coordinator {
         }
     }
 
+    /// The API and the pages without their socket.
+    pub fn router(&self) -> axum::Router {
+        http::router(self.api.clone())
+    }
+
     /// Of the API and the pages.
     pub const fn http_address(&self) -> SocketAddr {
         self.http_address
