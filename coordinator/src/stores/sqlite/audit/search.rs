@@ -20,8 +20,11 @@ pub(super) fn search(
     after: Option<Place>,
     limit: usize,
 ) -> Result<Found, SqlError> {
-    let (query, values) = query(search, visible, after);
+    let (mut query, values) = query(search, visible, after);
     let text = search.text.as_ref().map(|text| text.to_lowercase());
+    // Told beforehand, because SQLite then sorts no more of several kinds than is wanted.
+    let most = limit + 1 + text.as_ref().map_or(0, |_| LOOKED_AT);
+    query.push_str(&format!(" limit {most}"));
     let mut statement = sql.prepare_cached(&query)?;
     let mut rows = statement.query(params_from_iter(values))?;
     let mut found = Found::default();
