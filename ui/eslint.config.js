@@ -92,6 +92,10 @@ export default tseslint.config(
   },
   forbid(['src/**'], hls),
   forbid(['src/{cameras,agents,access,api,i18n,hooks,stores,time}/**'], hls, pages),
+  forbid(['src/people/**'], hls, pages, [
+    ['@/player/*', '@/timeline/*', '@/agents/*'],
+    'people are not about footage',
+  ]),
   forbid(['src/player/**'], hls, pages, [
     ['@/timeline/*', '@/cameras/*'],
     'the player knows neither timeline nor cameras',
@@ -109,6 +113,7 @@ export default tseslint.config(
       '@/timeline/*',
       '@/stores/*',
       '@/access/*',
+      '@/people/*',
     ],
     'primitives know nothing of the product',
   ]),

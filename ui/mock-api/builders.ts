@@ -1,5 +1,5 @@
 /** Things as the API would send them, with a default for everything that a test does not care about. */
-import type { Agent, Camera, Health, Me, Playback, Site } from '@/api/model'
+import type { Agent, Camera, Group, Health, Me, Playback, Role, Site, User } from '@/api/model'
 
 let count = 0
 
@@ -69,6 +69,40 @@ export const me = (parts: Partial<Me> = {}): Me => ({
   login: 'admin',
   display_name: 'Administrator',
   permissions: ['*'],
+  ...parts,
+})
+
+export const user = (parts: Partial<User> = {}): User => ({
+  id: uuid(++count),
+  login: 'layla.hassan',
+  display_name: 'Layla Hassan',
+  arabic_name: 'ليلى حسن',
+  status: 'ACTIVE',
+  roles: [],
+  groups: [],
+  permissions: [],
+  effective_permissions: [],
+  created_at: '2026-10-02T05:30:00.000Z',
+  revision: 1,
+  ...parts,
+})
+
+export const role = (parts: Partial<Role> = {}): Role => ({
+  code: 'operator',
+  name: { en: 'Operator', ar: 'مشغّل' },
+  permissions: ['camera:own:view', 'camera:own:playback'],
+  built_in: false,
+  revision: 1,
+  ...parts,
+})
+
+export const group = (parts: Partial<Group> = {}): Group => ({
+  id: uuid(++count),
+  name: { en: 'Night shift', ar: 'وردية الليل' },
+  roles: [],
+  permissions: [],
+  members: 0,
+  revision: 1,
   ...parts,
 })
 

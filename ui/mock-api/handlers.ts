@@ -12,6 +12,7 @@ import type { Me, NewInvite, PlaybackOrder, SignIn, CameraChange, Timeline } fro
 import { DAY, type TimeRange } from '@/time/range'
 import { me, playback, uuid } from './builders'
 import { loadClip } from './clip'
+import { directoryHandlers } from './directory'
 import { liveRange, playlistOf, segmentOf } from './playlist'
 import { PROBLEMS, type MockProblem } from './sentences'
 import { changeCamera, listAgents, listCameras, listSites, revokeAgent, spansOf } from './world'
@@ -193,7 +194,15 @@ const footage: HttpHandler[] = [
   }),
 ]
 
-export const handlers: HttpHandler[] = [...session, ...things, ...footage]
+const directory = directoryHandlers({
+  guard,
+  isAdministrator,
+  problem,
+  login: () => localStorage.getItem(SIGNED_IN) ?? undefined,
+  signOut: () => localStorage.removeItem(SIGNED_IN),
+})
+
+export const handlers: HttpHandler[] = [...session, ...things, ...footage, ...directory]
 
 /** Looks like a QR code and is none: the mock has nothing to enrol. */
 function qrLikeSvg(): string {

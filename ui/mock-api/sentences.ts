@@ -68,6 +68,41 @@ export const PROBLEMS = {
     en: 'There is no such thing here.',
     ar: 'العنصر المطلوب غير موجود.',
   },
+  more_than_own: {
+    status: 403,
+    en: 'Nobody can give or take more than they may do themselves.',
+    ar: 'لا يمكن لأحد أن يمنح أو يسحب أكثر مما يملكه من صلاحيات.',
+  },
+  conflict: {
+    status: 409,
+    en: 'Somebody else changed this at the same time; look again.',
+    ar: 'غيّر شخص آخر هذا العنصر في الوقت نفسه؛ أعد التحقق.',
+  },
+  taken: {
+    status: 409,
+    en: 'This name or number is taken.',
+    ar: 'هذا الاسم أو الرقم مستخدم بالفعل.',
+  },
+  built_in: {
+    status: 409,
+    en: 'This comes with the product and cannot be changed.',
+    ar: 'هذا جزء من المنتج ولا يمكن تغييره.',
+  },
+  in_use: {
+    status: 409,
+    en: 'This is still in use.',
+    ar: 'هذا العنصر لا يزال مستخدمًا.',
+  },
+  wrong_password: {
+    status: 422,
+    en: 'The old password is wrong.',
+    ar: 'كلمة المرور القديمة غير صحيحة.',
+  },
+  weak_password: {
+    status: 422,
+    en: 'This password cannot be used; take a longer one that is hard to guess.',
+    ar: 'لا يمكن استخدام كلمة المرور هذه؛ اختر كلمة أطول يصعب تخمينها.',
+  },
   invalid_value: {
     status: 422,
     en: 'A value in the request is not allowed.',

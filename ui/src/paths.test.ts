@@ -6,9 +6,21 @@ it('every address of the interface', () => {
   const all = Object.entries(paths).map(([name, path]) => [name, path(id)])
   expect(Object.fromEntries(all)).toMatchInlineSnapshot(`
     {
+      "admin": "/admin",
+      "agencies": "/admin/agencies",
       "agents": "/agents",
       "camera": "/cameras/01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
       "cameraSettings": "/cameras/01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4/settings",
+      "group": "/admin/groups/01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+      "groups": "/admin/groups",
+      "newGroup": "/admin/groups/new",
+      "newPerson": "/admin/people/new",
+      "newRole": "/admin/new-role",
+      "people": "/admin/people",
+      "person": "/admin/people/01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+      "profile": "/profile",
+      "role": "/admin/roles/01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+      "roles": "/admin/roles",
       "signIn": "/sign-in",
       "sites": "/",
     }

@@ -7,6 +7,19 @@ export const paths = {
   camera: (id: string) => `/cameras/${encodeURIComponent(id)}`,
   cameraSettings: (id: string) => `/cameras/${encodeURIComponent(id)}/settings`,
   agents: () => '/agents',
+  profile: () => '/profile',
+  admin: () => '/admin',
+  people: () => '/admin/people',
+  newPerson: () => '/admin/people/new',
+  person: (id: string) => `/admin/people/${encodeURIComponent(id)}`,
+  groups: () => '/admin/groups',
+  newGroup: () => '/admin/groups/new',
+  group: (id: string) => `/admin/groups/${encodeURIComponent(id)}`,
+  roles: () => '/admin/roles',
+  // Beside the roles and not below them: `new` is a code that a role may have.
+  newRole: () => '/admin/new-role',
+  role: (code: string) => `/admin/roles/${encodeURIComponent(code)}`,
+  agencies: () => '/admin/agencies',
 } as const
 
 /** What the camera page looks at: an instant to play from, or a day to look through; else the present. */

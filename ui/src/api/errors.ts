@@ -13,6 +13,8 @@ export class RefusedError extends Error {
     readonly sentences: Readonly<Record<Language, string>>,
     /** Finds the request in the coordinator's log; empty when the answer was not the coordinator's. */
     readonly correlationId: string,
+    /** For the technician, in English: which field, which limit. */
+    readonly details?: string,
   ) {
     super(`${status} ${code}: ${sentences.en} (${correlationId})`)
   }
@@ -26,8 +28,9 @@ export class UnreachableError extends Error {
 /** Reads an error answer; anything but the coordinator's envelope counts as unreachable. */
 export function errorFrom(status: number, body: unknown): RefusedError | UnreachableError {
   if (!isEnvelope(body)) return new UnreachableError(`status ${status} without an error envelope`)
-  const { code, message_en, message_ar, correlation_id } = body.error
-  return new RefusedError(status, code, { en: message_en, ar: message_ar }, correlation_id)
+  const { code, message_en, message_ar, correlation_id, details } = body.error
+  const sentences = { en: message_en, ar: message_ar }
+  return new RefusedError(status, code, sentences, correlation_id, details ?? undefined)
 }
 
 function isEnvelope(body: unknown): body is ErrorBody {
@@ -51,6 +54,13 @@ export function errorSentence(error: unknown, language: Language, text: WriteTex
   if (error instanceof UnreachableError) return text('errors.unreachable')
   return text('errors.unexpected')
 }
+
+/** Somebody else changed the same thing since it was read. */
+export const isConflict = (error: unknown): boolean =>
+  error instanceof RefusedError && error.code === 'conflict'
+
+export const isMissing = (error: unknown): boolean =>
+  error instanceof RefusedError && error.status === 404
 
 export const isUnauthenticated = (error: unknown): boolean =>
   error instanceof RefusedError && error.status === 401

@@ -79,6 +79,59 @@ export const timelineQuery = (id: string, range: TimeRange, interval = TIMELINE_
     refetchInterval: interval,
   })
 
+/** Lists of people and of what they may do change seldom, and by hand. */
+const DIRECTORY = { staleTime: 10_000, refetchInterval: 60_000 } as const
+
+export const usersQuery = queryOptions({
+  queryKey: ['users'],
+  queryFn: ({ signal }) =>
+    everyPage((query) => ask(api.GET('/api/v1/iam/users', { params: { query }, signal }))),
+  ...DIRECTORY,
+})
+
+export const userQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['users', id],
+    queryFn: ({ signal }) =>
+      ask(api.GET('/api/v1/iam/users/{id}', { params: { path: { id } }, signal })),
+    ...DIRECTORY,
+  })
+
+export const ownUserQuery = queryOptions({
+  queryKey: ['users', 'own'],
+  queryFn: ({ signal }) => ask(api.GET('/api/v1/iam/me', { signal })),
+  ...DIRECTORY,
+})
+
+export const groupsQuery = queryOptions({
+  queryKey: ['groups'],
+  queryFn: ({ signal }) =>
+    everyPage((query) => ask(api.GET('/api/v1/iam/groups', { params: { query }, signal }))),
+  ...DIRECTORY,
+})
+
+export const groupQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['groups', id],
+    queryFn: ({ signal }) =>
+      ask(api.GET('/api/v1/iam/groups/{id}', { params: { path: { id } }, signal })),
+    ...DIRECTORY,
+  })
+
+export const rolesQuery = queryOptions({
+  queryKey: ['roles'],
+  queryFn: ({ signal }) =>
+    everyPage((query) => ask(api.GET('/api/v1/iam/roles', { params: { query }, signal }))),
+  ...DIRECTORY,
+})
+
+export const agenciesQuery = queryOptions({
+  queryKey: ['agencies'],
+  queryFn: ({ signal }) =>
+    everyPage((query) => ask(api.GET('/api/v1/iam/agencies', { params: { query }, signal }))),
+  ...DIRECTORY,
+})
+
 /** Forgets everything that belongs to the person who was signed in. */
 export function forget(client: QueryClient): void {
   client.setQueryData(sessionQuery.queryKey, null)

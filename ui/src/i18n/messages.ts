@@ -1,26 +1,38 @@
 /** The texts of both languages, one file per area. English defines which keys exist. */
+import arAccess from './locales/ar/access.json'
 import arAgents from './locales/ar/agents.json'
 import arCameras from './locales/ar/cameras.json'
 import arCommon from './locales/ar/common.json'
 import arErrors from './locales/ar/errors.json'
+import arGroups from './locales/ar/groups.json'
+import arPeople from './locales/ar/people.json'
 import arPlayer from './locales/ar/player.json'
+import arProfile from './locales/ar/profile.json'
 import arSession from './locales/ar/session.json'
 import arTimeline from './locales/ar/timeline.json'
+import enAccess from './locales/en/access.json'
 import enAgents from './locales/en/agents.json'
 import enCameras from './locales/en/cameras.json'
 import enCommon from './locales/en/common.json'
 import enErrors from './locales/en/errors.json'
+import enGroups from './locales/en/groups.json'
+import enPeople from './locales/en/people.json'
 import enPlayer from './locales/en/player.json'
+import enProfile from './locales/en/profile.json'
 import enSession from './locales/en/session.json'
 import enTimeline from './locales/en/timeline.json'
 import type { Language } from './direction'
 
 const en = {
+  ...enAccess,
   ...enAgents,
   ...enCameras,
   ...enCommon,
   ...enErrors,
+  ...enGroups,
+  ...enPeople,
   ...enPlayer,
+  ...enProfile,
   ...enSession,
   ...enTimeline,
 }
@@ -29,11 +41,15 @@ const en = {
 export type MessageId = keyof typeof en
 
 const ar: Record<MessageId, string> = {
+  ...arAccess,
   ...arAgents,
   ...arCameras,
   ...arCommon,
   ...arErrors,
+  ...arGroups,
+  ...arPeople,
   ...arPlayer,
+  ...arProfile,
   ...arSession,
   ...arTimeline,
 }

@@ -2,16 +2,18 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Navigate, NavLink, Outlet, useLocation } from 'react-router'
 import { can } from '@/access/can'
 import { api, ask } from '@/api/client'
+import type { Me } from '@/api/model'
 import { camerasQuery, forget, sessionQuery } from '@/api/queries'
 import { elapsed, useNow } from '@/hooks/use-now'
 import { Text } from '@/i18n/Text'
-import { useFormat, useText } from '@/i18n/use-text'
+import { useFormat, useLanguage, useText } from '@/i18n/use-text'
 import { paths } from '@/paths'
 import { IconButton } from '@/ui/Button'
 import { classNames } from '@/ui/class-names'
 import { Icon } from '@/ui/Icon'
 import { Notice } from '@/ui/Notice'
 import { UNHEARD_AFTER } from '@/cameras/health'
+import { administration } from './administration'
 import { Brand } from './Brand'
 import { PreferenceButtons } from './PreferenceButtons'
 import styles from './SignedInLayout.module.css'
@@ -59,10 +61,18 @@ export function SignedInLayout() {
               </span>
             </NavLink>
           )}
+          {administration(me).length > 0 && (
+            <NavLink className={styles.link ?? ''} to={paths.admin()}>
+              <Icon name="people" />
+              <span className={styles.linkName}>
+                <Text id="common.nav.administration" />
+              </span>
+            </NavLink>
+          )}
         </nav>
         <LinkState />
         <PreferenceButtons />
-        <Person name={me.display_name} />
+        <Person me={me} />
       </header>
       <main id="content" className={styles.content} tabIndex={-1}>
         <Outlet />
@@ -97,10 +107,12 @@ function LinkState() {
   )
 }
 
-type PersonProps = Readonly<{ name: string }>
+type PersonProps = Readonly<{ me: Me }>
 
-function Person({ name }: PersonProps) {
+function Person({ me }: PersonProps) {
   const text = useText()
+  const language = useLanguage()
+  const name = (language === 'ar' ? me.arabic_name : undefined) ?? me.display_name
   const client = useQueryClient()
   const signOut = useMutation({
     mutationFn: () => ask(api.DELETE('/api/v1/session')),
@@ -108,7 +120,14 @@ function Person({ name }: PersonProps) {
   })
   return (
     <div className={styles.person}>
-      <bdi className={styles.personName}>{name}</bdi>
+      <NavLink
+        className={styles.profile ?? ''}
+        to={paths.profile()}
+        aria-label={text('profile.link', { name })}
+      >
+        <Icon name="operator" />
+        <bdi className={styles.personName}>{name}</bdi>
+      </NavLink>
       <IconButton
         icon="signOut"
         look="ghost"
