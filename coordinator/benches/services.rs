@@ -381,7 +381,8 @@ async fn sign_in(services: &Services) -> Actor {
         .access
         .sign_in(&first.login, first.password, Origin::default())
         .await;
-    signed_in.expect("the right password").actor
+    let signed_in = signed_in.expect("the right password").done();
+    signed_in.expect("no second factor").actor
 }
 
 /// User and system time of this process in seconds.

@@ -69,8 +69,6 @@ macro_rules! ids {
 ids! {
     /// One installed agent, for as long as its enrolment lasts.
     AgentId,
-    /// One token of a machine.
-    ApiTokenId,
     /// One start of an agent's process; tells a restart from a reconnection.
     BootId,
     /// One camera as the agent knows it.
@@ -90,12 +88,10 @@ ids! {
     RunId,
     /// One segment file.
     SegmentId,
-    /// One signed-in browser or client.
+    /// One signed-in browser or client, or the standing sign-in of a machine with a token.
     SessionId,
     /// One group of cameras in one place, named by its agents.
     SiteId,
-    /// Refresh tokens that follow from one sign-in.
-    TokenFamilyId,
     /// One person.
     UserId,
 }

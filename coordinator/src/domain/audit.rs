@@ -57,6 +57,8 @@ whats! {
     AgencyCreated = "agency_created",
     AgentEnrolled = "agent_enrolled",
     AgentRevoked = "agent_revoked",
+    ApiTokenCreated = "api_token_created",
+    ApiTokenRevoked = "api_token_revoked",
     /// Entries from before there was a chain were put into it.
     AuditChained = "audit_chained",
     /// An agent remembers an entry that is not in the audit.
@@ -79,6 +81,7 @@ whats! {
     GroupCreated = "group_created",
     GroupDeleted = "group_deleted",
     InviteCreated = "invite_created",
+    KeysRotated = "keys_rotated",
     MemberAdded = "member_added",
     MemberRemoved = "member_removed",
     ObjectLost = "object_lost",
@@ -90,12 +93,21 @@ whats! {
     PlaybackViewed = "playback_viewed",
     /// Requests beyond what somebody may ask in a time.
     RateLimited = "rate_limited",
+    RecoveryCodeUsed = "recovery_code_used",
+    RecoveryCodesMade = "recovery_codes_made",
     RoleChanged = "role_changed",
     RoleCreated = "role_created",
     RoleDeleted = "role_deleted",
+    SecondFactorAdded = "second_factor_added",
+    SecondFactorRemoved = "second_factor_removed",
+    /// Somebody else's, or one in another browser.
+    SessionRevoked = "session_revoked",
     SignInRefused = "sign_in_refused",
+    SignInUnlocked = "sign_in_unlocked",
     SignedIn = "signed_in",
     SignedOut = "signed_out",
+    /// A refresh token was presented that had been exchanged.
+    TokenStolen = "token_stolen",
     UserChanged = "user_changed",
     UserCreated = "user_created",
     UserDisabled = "user_disabled",

@@ -56,8 +56,13 @@ impl Counted<'_> {
     }
 }
 
+/// How many networks are remembered of an account.
+pub const MAX_PLACES: u32 = 16;
+/// How long an account is known at a network after it has signed in there.
+pub const PLACE_KNOWN: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// An address, or of IPv6 the network of one customer: whoever has one address there has 2⁶⁴.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = address.to_bits() & !u128::from(u64::MAX);

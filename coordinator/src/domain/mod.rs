@@ -19,6 +19,8 @@ pub mod playlist;
 pub mod rate;
 pub mod second_factor;
 pub mod segment;
+pub mod session;
+pub mod signing_key;
 pub mod text;
 pub mod token;
 pub mod user;

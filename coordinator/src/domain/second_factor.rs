@@ -21,8 +21,6 @@ pub const RECOVERY_CODES: usize = 10;
 pub const RECOVERY_BYTES: usize = 10;
 /// Between the password and the code.
 pub const PATIENCE: Duration = Duration::from_secs(5 * 60);
-/// Wrong codes after one password.
-pub const MAX_TRIES: u32 = 5;
 
 /// Longest code that is looked at.
 const MAX_TYPED: usize = 64;
@@ -106,14 +104,20 @@ impl SecondFactor {
             })
     }
 
+    /// What the app shows at a time; for tests of everything around it.
+    pub fn code_at(&self, time: WallTime) -> String {
+        let seconds = u64::try_from(time.as_micros() / 1_000_000).unwrap_or(0);
+        self.totp("", "").generate(seconds).to_string()
+    }
+
     /// For the app: the `otpauth` address that is shown as a QR code, and the secret in base32 for
     /// typing. `issuer` and `login` are what the app shows.
     ///
     /// # Errors
     /// Never for what we call ourselves; the library refuses an issuer with a colon.
-    pub fn enrolment(&self, issuer: &str, login: &str) -> Result<Enrolment, SecondFactorError> {
+    pub fn enrolment(&self, issuer: &str, login: &str) -> Result<Enrolment, EnrolmentError> {
         let totp = self.totp(issuer, &login.replace(':', "_"));
-        let address = totp.to_url().map_err(|error| SecondFactorError {
+        let address = totp.to_url().map_err(|error| EnrolmentError {
             message: error.to_string(),
         })?;
         Ok(Enrolment {
@@ -144,7 +148,7 @@ pub struct Enrolment {
 
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("could not make the address for the authenticator app: {message}")]
-pub struct SecondFactorError {
+pub struct EnrolmentError {
     pub message: String,
 }
 

@@ -8,16 +8,14 @@ use std::time::Duration;
 use data_encoding::BASE64URL_NOPAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::hash::Sha256;
-use shared::id::{ApiTokenId, TokenFamilyId, UserId};
+use shared::id::SessionId;
 use shared::time::WallTime;
+
+use super::session::{SESSION_ABSOLUTE, SESSION_IDLE, Session};
 
 /// How long an access token is good. A revocation does not wait for it, see
 /// `services::revocation`.
 pub const ACCESS_LIFE: Duration = Duration::from_secs(5 * 60);
-/// How long a family of refresh tokens lives without a refresh.
-pub const REFRESH_IDLE: Duration = Duration::from_secs(12 * 3600);
-/// And at most.
-pub const REFRESH_ABSOLUTE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long the token before the newest is still taken for a repeated request.
 ///
 /// The answer with the new token can be lost with the connection; without this, every such loss
@@ -30,8 +28,8 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// Refresh tokens that follow from one sign-in. At any time one is good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshFamily {
-    pub id: TokenFamilyId,
-    pub user: UserId,
+    /// The session they keep alive, which ends with them.
+    pub session: SessionId,
     pub created_at: WallTime,
     /// The one that is good.
     pub newest: Sha256,
@@ -51,10 +49,9 @@ pub enum Presented {
 }
 
 impl RefreshFamily {
-    pub const fn new(id: TokenFamilyId, user: UserId, token: Sha256, now: WallTime) -> Self {
+    pub const fn new(session: SessionId, token: Sha256, now: WallTime) -> Self {
         Self {
-            id,
-            user,
+            session,
             created_at: now,
             newest: token,
             previous: None,
@@ -62,7 +59,7 @@ impl RefreshFamily {
         }
     }
 
-    /// `token` belongs to this family (its text names the family, and is random beyond guessing);
+    /// `token` belongs to this family (its text names the session, and is random beyond guessing);
     /// `successor` is the hash of the token that would follow.
     pub fn present(&self, token: Sha256, successor: Sha256, now: WallTime) -> Presented {
         if !self.is_live(now) {
@@ -87,7 +84,7 @@ impl RefreshFamily {
     }
 
     pub fn expires_at(&self) -> WallTime {
-        (self.refreshed_at + REFRESH_IDLE).min(self.created_at + REFRESH_ABSOLUTE)
+        (self.refreshed_at + SESSION_IDLE).min(self.created_at + SESSION_ABSOLUTE)
     }
 
     pub fn is_live(&self, now: WallTime) -> bool {
@@ -101,21 +98,21 @@ fn is_within(long: Duration, at: WallTime, now: WallTime) -> bool {
     Duration::from_micros(now.micros_since(at).unsigned_abs()) < long
 }
 
-/// The text of a refresh token: which family it belongs to, and 256 random bits.
-pub fn refresh_text(family: TokenFamilyId, random: &[u8; 32]) -> SecretString {
-    let family = BASE64URL_NOPAD.encode(family.as_bytes());
-    format!("cctvr_{family}{}", BASE64URL_NOPAD.encode(random)).into()
+/// The text of a refresh token: which session it belongs to, and 256 random bits.
+pub fn refresh_text(session: SessionId, random: &[u8; 32]) -> SecretString {
+    let session = BASE64URL_NOPAD.encode(session.as_bytes());
+    format!("cctvr_{session}{}", BASE64URL_NOPAD.encode(random)).into()
 }
 
-/// The family that a presented refresh token names and the token's hash. `None` for anything else.
-pub fn read_refresh(presented: &str) -> Option<(TokenFamilyId, Sha256)> {
+/// The session that a presented refresh token names and the token's hash. `None` for anything else.
+pub fn read_refresh(presented: &str) -> Option<(SessionId, Sha256)> {
     let body = presented.strip_prefix("cctvr_")?;
-    let (family, random) = body.split_at_checked(22)?;
-    let family = BASE64URL_NOPAD.decode(family.as_bytes()).ok()?;
+    let (session, random) = body.split_at_checked(22)?;
+    let session = BASE64URL_NOPAD.decode(session.as_bytes()).ok()?;
     let random = BASE64URL_NOPAD.decode(random.as_bytes()).ok()?;
     (random.len() == 32).then_some(())?;
-    let family = TokenFamilyId::from_slice(&family)?;
-    Some((family, Sha256::of(presented.as_bytes())))
+    let session = SessionId::from_slice(&session)?;
+    Some((session, Sha256::of(presented.as_bytes())))
 }
 
 /// Tells API tokens from everything else, for us and for scanners that look for secrets in sources.
@@ -130,31 +127,14 @@ const API_RANDOM: usize = 32;
 /// store.
 const API_CHECK: usize = 4;
 
-/// A machine's token. What it may do is what its owner may do and its scopes allow.
+/// A machine's token, as its owner sees it. What it may do is what its owner may do and its scopes
+/// allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiToken {
-    pub id: ApiTokenId,
-    pub user: UserId,
     /// What its owner calls it.
     pub name: String,
-    pub token: Sha256,
-    /// Permissions such as `camera:*:view`; empty means all of its owner's.
-    pub scopes: Vec<String>,
-    pub created_at: WallTime,
-    pub expires_at: WallTime,
-    pub last_used: Option<WallTime>,
-}
-
-impl ApiToken {
-    pub fn is_live(&self, now: WallTime) -> bool {
-        now < self.expires_at
-    }
-
-    /// Whether the use of it should be written down: once a minute is often enough.
-    pub fn wants_touch(&self, now: WallTime) -> bool {
-        self.last_used
-            .is_none_or(|last| now.saturating_duration_since(last) >= Duration::from_secs(60))
-    }
+    /// The session it stands for, which ends with it.
+    pub session: Session,
 }
 
 /// The text of an API token.
@@ -199,7 +179,7 @@ mod tests {
     }
 
     fn family() -> RefreshFamily {
-        RefreshFamily::new(TokenFamilyId::new(NOW), UserId::new(NOW), hash(0), NOW)
+        RefreshFamily::new(SessionId::new(NOW), hash(0), NOW)
     }
 
     fn rotated(presented: Presented) -> RefreshFamily {
@@ -229,13 +209,13 @@ mod tests {
         // Nor does a clock that was set back.
         let back = NOW - Duration::from_secs(3600);
         assert_eq!(family.present(hash(0), hash(2), back), Presented::Theft);
-        let idle = NOW + REFRESH_IDLE;
+        let idle = NOW + SESSION_IDLE;
         assert_eq!(family.present(hash(1), hash(2), idle), Presented::Expired);
     }
 
     #[test]
     fn texts_are_read_back_and_nothing_else_is() {
-        let id = TokenFamilyId::new(NOW);
+        let id = SessionId::new(NOW);
         let text = refresh_text(id, &[9; 32]);
         let text = text.expose_secret();
         assert_eq!(
@@ -328,7 +308,7 @@ mod tests {
                     Presented::Expired => prop_assert!(false, "it lives for hours"),
                 }
             }
-            let end = NOW + REFRESH_ABSOLUTE;
+            let end = NOW + SESSION_ABSOLUTE;
             prop_assert_eq!(family.present(family.newest, hash(1000), end), Presented::Expired);
         }
 

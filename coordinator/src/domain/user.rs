@@ -1,11 +1,9 @@
-//! People, their passwords' rules, and their signed-in sessions.
+//! People.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use shared::hash::Sha256;
-use shared::id::{GroupId, SessionId, UserId};
+use shared::id::{GroupId, UserId};
 use shared::time::WallTime;
 
 use super::access::Rule;
@@ -13,6 +11,7 @@ use super::agency::AgencyCode;
 use super::group::RoleCode;
 pub use super::login::Login;
 pub use super::password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS};
+pub use super::session::{SESSION_ABSOLUTE, SESSION_IDLE, Session, SessionKind};
 use super::text::{Email, Line};
 
 /// A person with an account. What they may do comes from their roles, their groups and their own
@@ -53,57 +52,4 @@ pub enum Status {
     Active,
     /// May not sign in; everything they had open has ended.
     Disabled,
-}
-
-/// How long a session lives without a request.
-pub const SESSION_IDLE: Duration = Duration::from_secs(12 * 3600);
-/// And at most.
-pub const SESSION_ABSOLUTE: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// One signed-in browser or client. Its token is kept only as a hash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    pub id: SessionId,
-    pub user: UserId,
-    pub token: Sha256,
-    pub created_at: WallTime,
-    pub last_seen: WallTime,
-}
-
-impl Session {
-    /// The earlier of its two expiries.
-    pub fn expires_at(&self) -> WallTime {
-        (self.last_seen + SESSION_IDLE).min(self.created_at + SESSION_ABSOLUTE)
-    }
-
-    pub fn is_live(&self, now: WallTime) -> bool {
-        now < self.expires_at()
-    }
-
-    /// Whether the use of it should be written down: once a minute is often enough.
-    pub fn wants_touch(&self, now: WallTime) -> bool {
-        now.saturating_duration_since(self.last_seen) >= Duration::from_secs(60)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_session_ends_by_idleness_and_by_age() {
-        let start = WallTime::from_secs(1_000_000);
-        let mut session = Session {
-            id: SessionId::new(start),
-            user: UserId::new(start),
-            token: Sha256::of(b"t"),
-            created_at: start,
-            last_seen: start,
-        };
-        assert!(session.is_live(start + SESSION_IDLE - Duration::from_secs(1)));
-        assert!(!session.is_live(start + SESSION_IDLE));
-        session.last_seen = start + SESSION_ABSOLUTE - Duration::from_secs(2);
-        assert!(session.is_live(start + SESSION_ABSOLUTE - Duration::from_secs(1)));
-        assert!(!session.is_live(start + SESSION_ABSOLUTE));
-    }
 }

@@ -1,10 +1,12 @@
-//! From a request to the person behind it: the session cookie, checked at every request.
+//! From a request to the person behind it: a session cookie or a bearer token, checked at every
+//! request.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
-use axum::http::header::USER_AGENT;
+use axum::http::HeaderValue;
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::request::Parts;
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
@@ -19,12 +21,19 @@ use crate::services::access::{Actor, SessionToken};
 
 pub const COOKIE: &str = "cctv_session";
 
+/// Of a sign-in that waits for its code.
+pub const SIGN_IN_COOKIE: &str = "cctv_sign_in";
+const SIGN_IN_PATH: &str = "/api/v1/session";
+
 /// Longest cookie looked at; ours are far shorter.
 const MAX_TOKEN: usize = 256;
 
 impl FromRequestParts<Arc<Api>> for Actor {
     type Rejection = Error;
 
+    /// A bearer token where there is one, and only that: a request does not fall back to being
+    /// somebody else.
+    ///
     /// # Errors
     /// [`Code::Unauthenticated`] without a live session, [`Code::RateLimited`] with too much to ask.
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Error> {
@@ -34,15 +43,30 @@ impl FromRequestParts<Arc<Api>> for Actor {
 }
 
 async fn behind(parts: &Parts, api: &Api) -> Result<Actor, Error> {
-    let jar = CookieJar::from_headers(&parts.headers);
-    let token = jar
-        .get(COOKIE)
-        .map(Cookie::value)
-        .filter(|value| value.len() <= MAX_TOKEN)
-        .ok_or(Code::Unauthenticated)?;
-    let token = SessionToken::presented(token);
     let access = &api.services.access;
-    Ok(access.actor(&token, origin_of(parts)).await?)
+    let origin = origin_of(parts);
+    let mut given = parts.headers.get_all(AUTHORIZATION).iter();
+    if let Some(header) = given.next() {
+        let token = bearer_token(header).filter(|_| given.next().is_none());
+        let token = token.ok_or(Code::Unauthenticated)?;
+        return Ok(access.bearer(token, origin).await?);
+    }
+    let jar = CookieJar::from_headers(&parts.headers);
+    let token = presented(&jar, COOKIE).ok_or(Code::Unauthenticated)?;
+    Ok(access.actor(&token, origin).await?)
+}
+
+/// The token of `Authorization: Bearer …` (RFC 6750, section 2.1).
+fn bearer_token(header: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// What a cookie presents, if it can be a token at all.
+pub fn presented(jar: &CookieJar, name: &str) -> Option<SessionToken> {
+    let value = jar.get(name).map(Cookie::value)?;
+    (value.len() <= MAX_TOKEN).then(|| SessionToken::presented(value))
 }
 
 /// Where a request came from, for the entries that it makes in the audit. Part of every `Actor`
@@ -81,19 +105,37 @@ impl OptionalFromRequestParts<Arc<Api>> for Actor {
 
 /// The cookie that holds a session. It ends with the browser or the session, whichever is first.
 pub fn session_cookie(token: &SessionToken, secure: bool) -> Cookie<'static> {
-    cookie(token.expose().to_owned(), secure)
+    cookie(COOKIE, token.expose().to_owned(), "/", secure)
 }
 
 /// The same without a session, to take it back.
 pub fn no_session_cookie(secure: bool) -> Cookie<'static> {
-    let mut cookie = cookie(String::new(), secure);
+    let mut cookie = cookie(COOKIE, String::new(), "/", secure);
     cookie.make_removal();
     cookie
 }
 
-fn cookie(value: String, secure: bool) -> Cookie<'static> {
-    Cookie::build((COOKIE, value))
-        .path("/")
+/// The cookie of a sign-in that waits for its code: sent to the operations of signing in only, and
+/// worth nothing after a few minutes, whatever the browser keeps.
+pub fn sign_in_cookie(token: &SessionToken, secure: bool) -> Cookie<'static> {
+    cookie(
+        SIGN_IN_COOKIE,
+        token.expose().to_owned(),
+        SIGN_IN_PATH,
+        secure,
+    )
+}
+
+/// The same without a sign-in, to take it back.
+pub fn no_sign_in_cookie(secure: bool) -> Cookie<'static> {
+    let mut cookie = cookie(SIGN_IN_COOKIE, String::new(), SIGN_IN_PATH, secure);
+    cookie.make_removal();
+    cookie
+}
+
+fn cookie(name: &'static str, value: String, path: &'static str, secure: bool) -> Cookie<'static> {
+    Cookie::build((name, value))
+        .path(path)
         .http_only(true)
         .same_site(SameSite::Strict)
         .secure(secure)

@@ -74,6 +74,9 @@ codes! {
     InvalidRequest BAD_REQUEST: "The request is not valid.", "الطلب غير صالح.";
     Unauthenticated UNAUTHORIZED: "Sign in to continue.", "سجّل الدخول للمتابعة.";
     WrongCredentials UNAUTHORIZED: "The login or the password is wrong.", "اسم المستخدم أو كلمة المرور غير صحيحة.";
+    WrongCode UNAUTHORIZED: "The code is wrong or was used already.", "الرمز غير صحيح أو سبق استخدامه.";
+    SecondFactorWanted UNAUTHORIZED: "A code of the second factor is needed.", "يلزم رمز المصادقة الثنائية.";
+    SignInExpired UNAUTHORIZED: "This sign-in took too long; begin again.", "استغرق تسجيل الدخول وقتًا طويلًا؛ ابدأ من جديد.";
     Forbidden FORBIDDEN: "You may not do this.", "لا يُسمح لك بهذا الإجراء.";
     CrossSite FORBIDDEN: "This request came from another site and was refused.", "ورد هذا الطلب من موقع آخر ورُفض.";
     LinkInvalid FORBIDDEN: "This link is not valid.", "هذا الرابط غير صالح.";
@@ -82,6 +85,9 @@ codes! {
     MethodNotAllowed METHOD_NOT_ALLOWED: "This address does not support that method.", "هذا العنوان لا يدعم هذه الطريقة.";
     RequestTimeout REQUEST_TIMEOUT: "The request took too long.", "استغرق الطلب وقتًا أطول من المسموح.";
     MoreThanOwn FORBIDDEN: "Nobody can give or take more than they may do themselves.", "لا يمكن لأحد أن يمنح أو يسحب أكثر مما يملكه من صلاحيات.";
+    SecondFactorExists CONFLICT: "There is a second factor already; remove it first.", "المصادقة الثنائية مفعّلة بالفعل؛ أزلها أولًا.";
+    NoSecondFactor CONFLICT: "There is no second factor.", "المصادقة الثنائية غير مفعّلة.";
+    TooManyTokens CONFLICT: "There are too many tokens already; revoke one first.", "عدد الرموز كبير جدًا بالفعل؛ ألغِ أحدها أولًا.";
     Conflict CONFLICT: "Somebody else changed this at the same time; look again.", "غيّر شخص آخر هذا العنصر في الوقت نفسه؛ أعد التحقق.";
     Taken CONFLICT: "This name or number is taken.", "هذا الاسم أو الرقم مستخدم بالفعل.";
     LastAdministrator CONFLICT: "Somebody who may do everything must remain.", "يجب أن يبقى شخص واحد على الأقل يملك كل الصلاحيات.";
@@ -234,6 +240,16 @@ refusals! {
     AtAgent: Unsupported AgentFailed AgentOffline Overloaded AgentTimeout;
     /// Answers of signing in.
     Rejected: WrongCredentials CrossSite TooManyAttempts RateLimited Internal;
+    /// Answers of the second half of signing in.
+    RejectedCode: WrongCode SignInExpired CrossSite TooManyAttempts RateLimited Internal;
+    /// Answers of giving a program its tokens.
+    RejectedProgram: WrongCredentials WrongCode SecondFactorWanted CrossSite TooManyAttempts RateLimited Internal;
+    /// Answers of exchanging a refresh token.
+    RejectedToken: Unauthenticated CrossSite RateLimited Internal;
+    /// Answers of looking after one's second factor.
+    OwnFactor: Unauthenticated WrongCredentials WrongCode TooManyAttempts RateLimited SecondFactorExists NoSecondFactor;
+    /// Answers of making a token.
+    NewToken: TooManyTokens;
     /// Answers of playlists.
     Playlist: Overloaded NothingYet;
     /// Answers of operations on stored bytes.

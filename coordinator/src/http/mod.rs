@@ -12,6 +12,7 @@
 
 pub mod actor;
 pub mod agents;
+pub mod api_tokens;
 pub mod audit;
 pub mod cameras;
 pub mod certificate;
@@ -30,11 +31,14 @@ pub mod places;
 pub mod playback;
 pub mod postman;
 mod range;
+pub mod second_factor;
 pub mod serve;
 pub mod session;
+pub mod sessions;
 pub mod sites;
 pub mod storage;
 pub mod timeline;
+pub mod tokens;
 mod translate;
 pub mod ui;
 pub mod vocabulary;
@@ -97,6 +101,28 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
             session::get_session,
             session::sign_out
         ))
+        .routes(routes!(session::finish_sign_in))
+        .routes(routes!(tokens::issue_tokens))
+        .routes(routes!(tokens::refresh_tokens))
+        .routes(routes!(tokens::revoke_tokens))
+        .routes(routes!(tokens::get_keys))
+        .routes(routes!(sessions::list_own_sessions))
+        .routes(routes!(sessions::end_own_session))
+        .routes(routes!(sessions::list_sessions, sessions::end_sessions))
+        .routes(routes!(sessions::end_session))
+        .routes(routes!(
+            second_factor::get_second_factor,
+            second_factor::offer_second_factor,
+            second_factor::remove_second_factor
+        ))
+        .routes(routes!(second_factor::confirm_second_factor))
+        .routes(routes!(second_factor::replace_recovery_codes))
+        .routes(routes!(sessions::reset_second_factor))
+        .routes(routes!(
+            api_tokens::list_api_tokens,
+            api_tokens::create_api_token
+        ))
+        .routes(routes!(api_tokens::revoke_api_token))
         .routes(routes!(sites::list_sites))
         .routes(routes!(agents::list_agents))
         .routes(routes!(agents::create_invite))

@@ -77,6 +77,8 @@ mod tests {
     use crate::http::cameras::HealthState;
     use crate::http::error::Code;
     use crate::http::iam::users::UserStatus;
+    use crate::http::session::FactorKind;
+    use crate::http::sessions::HolderKind;
     use crate::http::timeline::SpanState;
     use crate::http::vocabulary::{Cause, Place, Reason, RecordingMode, Stream, UploadPolicy};
 
@@ -125,11 +127,20 @@ mod tests {
             ("AuditChainState", sent(&[C::Whole, C::Broken])),
             ("Cause", sent(Cause::ALL)),
             ("Code", sent(Code::ALL)),
+            ("FactorKind", sent(&[FactorKind::Totp])),
             (
                 "HealthState",
                 sent(&[H::Live, H::Stale, H::Down, H::Offline, H::Off, H::Unknown]),
             ),
             ("ExportFormat", sent(&[F::Csv, F::Jsonl])),
+            (
+                "HolderKind",
+                sent(&[
+                    HolderKind::Browser,
+                    HolderKind::Program,
+                    HolderKind::Machine,
+                ]),
+            ),
             ("Place", sent(Place::ALL)),
             ("Reason", sent(Reason::ALL)),
             ("RecordingMode", sent(RecordingMode::ALL)),

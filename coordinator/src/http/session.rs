@@ -9,12 +9,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
-use super::actor::{no_session_cookie, session_cookie};
+use super::actor::{
+    SIGN_IN_COOKIE, no_session_cookie, no_sign_in_cookie, presented, session_cookie, sign_in_cookie,
+};
 use super::client::Client;
-use super::error::{Changing, Error, Rejected, SignedIn as SignedInAnswers, WithBody};
+use super::error::{
+    Changing, Code, Error, Rejected, RejectedCode, SignedIn as SignedInAnswers, WithBody,
+};
 use super::extract::Json;
+use super::second_factor::GivenCode;
 use crate::domain::audit::Origin;
-use crate::services::access::{Actor, SignedIn};
+use crate::services::access::{self, Actor, SignedIn};
 
 /// A login and a password.
 #[derive(Deserialize, ToSchema)]
@@ -66,28 +71,86 @@ impl From<&Actor> for Me {
     }
 }
 
+/// What a right password leads to: a session, or the question for a code.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum SignInAnswer {
+    SignedIn(Box<Me>),
+    CodeWanted(CodeWanted),
+}
+
+/// A code is wanted. `finish_sign_in` takes it within five minutes.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct CodeWanted {
+    pub second_factor: FactorKind,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FactorKind {
+    /// Six digits of an authenticator app, or a recovery code.
+    Totp,
+}
+
 /// Sign in
 ///
-/// Sets the cookie `cctv_session` (HttpOnly, SameSite=Strict), which every other operation wants.
+/// Sets the cookie `cctv_session` (HttpOnly, SameSite=Strict), which every other operation wants;
+/// or, for an account with a second factor, the cookie `cctv_sign_in`, with which `finish_sign_in`
+/// goes on.
 #[utoipa::path(post, path = "/api/v1/session", operation_id = "sign_in", tag = "session", security(()),
     request_body = SignIn,
     responses(
-        (status = 200, description = "Signed in.", body = Me, headers(("set-cookie" = String, description = "The session."))),
+        (status = 200, description = "Signed in, or asked for a code.", body = SignInAnswer, headers(("set-cookie" = String, description = "The session, or the sign-in."))),
         Rejected, WithBody
     ))]
 pub async fn sign_in(
     State(api): State<Arc<Api>>,
-    origin: Origin,
     client: Client,
+    origin: Origin,
     jar: CookieJar,
     Json(body): Json<SignIn>,
-) -> Result<(CookieJar, Json<Me>), Error> {
+) -> Result<(CookieJar, Json<SignInAnswer>), Error> {
     let access = &api.services.access;
-    let SignedIn { token, actor } = access.sign_in(&body.login, body.password, origin).await?;
-    Ok((
-        jar.add(session_cookie(&token, client.secure)),
-        Json((&actor).into()),
-    ))
+    let (jar, answer) = match access.sign_in(&body.login, body.password, origin).await? {
+        access::SignIn::Done(signed_in) => {
+            let SignedIn { token, actor } = *signed_in;
+            let jar = jar.add(session_cookie(&token, client.secure));
+            (jar, SignInAnswer::SignedIn(Box::new((&actor).into())))
+        }
+        access::SignIn::CodeWanted { token } => {
+            let jar = jar.add(sign_in_cookie(&token, client.secure));
+            let second_factor = FactorKind::Totp;
+            (jar, SignInAnswer::CodeWanted(CodeWanted { second_factor }))
+        }
+    };
+    Ok((jar, Json(answer)))
+}
+
+/// Finish signing in
+///
+/// With a code of the authenticator app or a recovery code. Takes the cookie of `sign_in` back and
+/// sets that of the session.
+#[utoipa::path(post, path = "/api/v1/session/second-factor", operation_id = "finish_sign_in", tag = "session", security(()),
+    request_body = GivenCode,
+    responses(
+        (status = 200, description = "Signed in.", body = Me, headers(("set-cookie" = String, description = "The session."))),
+        RejectedCode, WithBody
+    ))]
+pub async fn finish_sign_in(
+    State(api): State<Arc<Api>>,
+    client: Client,
+    origin: Origin,
+    jar: CookieJar,
+    Json(body): Json<GivenCode>,
+) -> Result<(CookieJar, Json<Me>), Error> {
+    let begun = presented(&jar, SIGN_IN_COOKIE).ok_or(Code::SignInExpired)?;
+    let access = &api.services.access;
+    let signed_in = access.finish_sign_in(&begun, &body.code, origin).await?;
+    let SignedIn { token, actor } = signed_in;
+    let jar = jar
+        .add(no_sign_in_cookie(client.secure))
+        .add(session_cookie(&token, client.secure));
+    Ok((jar, Json((&actor).into())))
 }
 
 /// Who is signed in

@@ -5,10 +5,11 @@
 
 use super::error::{Code, Error};
 use crate::domain::directory::Refusal;
-use crate::services::access::{AccessError, SignInError};
+use crate::services::access::{AccessError, ApiTokenError, IssueError};
 use crate::services::agents::AgentError;
 use crate::services::audit::AuditError;
 use crate::services::cameras::CameraError;
+use crate::services::credentials::{SecondFactorError, SignInError};
 use crate::services::edge_source::EdgeError;
 use crate::services::playback::PlaybackError;
 use crate::services::storage::StorageError;
@@ -48,49 +49,54 @@ impl From<SignInError> for Error {
     fn from(error: SignInError) -> Self {
         match error {
             SignInError::Wrong => Code::WrongCredentials.into(),
+            SignInError::WrongCode => Code::WrongCode.into(),
+            SignInError::CodeWanted => Code::SecondFactorWanted.into(),
+            SignInError::TooLate => Code::SignInExpired.into(),
+            SignInError::Wait { wait } => {
+                // Rounded up: whoever comes a moment too early would be told to wait again.
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                Self::new(Code::TooManyAttempts).with_retry_after(seconds)
+            }
             SignInError::TooMany => Self::new(Code::TooManyAttempts).with_retry_after(BUSY_SECONDS),
             SignInError::Store(error) => error.into(),
         }
     }
 }
 
-impl From<UserError> for Error {
-    fn from(error: UserError) -> Self {
+impl From<IssueError> for Error {
+    fn from(error: IssueError) -> Self {
         match error {
-            UserError::Access(error) => error.into(),
-            UserError::Refused(refusal) => refusal.into(),
-            UserError::Login(_) | UserError::TooMany { .. } => {
-                Self::new(Code::InvalidValue).with_details(error)
-            }
-            UserError::Unknown { .. } => Code::NotFound.into(),
-            UserError::Password => Self::new(Code::WeakPassword).with_details(error),
-            UserError::WrongPassword => Code::WrongPassword.into(),
-            UserError::TooManyAttempts => {
-                Self::new(Code::TooManyAttempts).with_retry_after(BUSY_SECONDS)
-            }
-            UserError::Restless => Self::new(Code::Overloaded).with_retry_after(BUSY_SECONDS),
-            UserError::Hash { .. } => Self::internal(&error),
-            UserError::Store(error) => error.into(),
+            IssueError::SignIn(error) => error.into(),
+            IssueError::Access(error) => error.into(),
+            IssueError::Token(error) => Self::internal(&error),
+            IssueError::Store(error) => error.into(),
         }
     }
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        let code = match &refusal {
-            Refusal::Hidden => return Code::NotFound.into(),
-            Refusal::Forbidden => return Code::Forbidden.into(),
-            Refusal::Stale => return Code::Conflict.into(),
-            Refusal::LastAdministrator => return Code::LastAdministrator.into(),
-            Refusal::Yourself => return Code::OwnAccount.into(),
-            Refusal::BuiltIn => return Code::BuiltIn.into(),
-            Refusal::MoreThanOwn { .. } => Code::MoreThanOwn,
-            Refusal::Unknown { .. } => Code::InvalidValue,
-            Refusal::Taken { .. } => Code::Taken,
-            Refusal::InUse { .. } => Code::InUse,
-            Refusal::OtherAgency { .. } => Code::OtherAgency,
-        };
-        Self::new(code).with_details(refusal)
+impl From<SecondFactorError> for Error {
+    fn from(error: SecondFactorError) -> Self {
+        match error {
+            SecondFactorError::Access(error) => error.into(),
+            SecondFactorError::Exists => Code::SecondFactorExists.into(),
+            SecondFactorError::None => Code::NoSecondFactor.into(),
+            SecondFactorError::SignIn(error) => error.into(),
+            SecondFactorError::Enrolment(error) => Self::internal(&error),
+            SecondFactorError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApiTokenError> for Error {
+    fn from(error: ApiTokenError) -> Self {
+        match error {
+            ApiTokenError::Access(error) => error.into(),
+            ApiTokenError::Scopes | ApiTokenError::Life => {
+                Self::new(Code::InvalidValue).with_details(error)
+            }
+            ApiTokenError::TooMany => Code::TooManyTokens.into(),
+            ApiTokenError::Store(error) => error.into(),
+        }
     }
 }
 
@@ -182,5 +188,43 @@ impl From<PlaybackError> for Error {
             PlaybackError::Objects(error) => Self::internal(&error),
             PlaybackError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<UserError> for Error {
+    fn from(error: UserError) -> Self {
+        match error {
+            UserError::Access(error) => error.into(),
+            UserError::Refused(refusal) => refusal.into(),
+            UserError::Login(_) | UserError::TooMany { .. } => {
+                Self::new(Code::InvalidValue).with_details(error)
+            }
+            UserError::Unknown { .. } => Code::NotFound.into(),
+            UserError::Password(_) => Self::new(Code::WeakPassword).with_details(error),
+            UserError::SignIn(SignInError::Wrong) => Code::WrongPassword.into(),
+            UserError::SignIn(error) => error.into(),
+            UserError::Restless => Self::new(Code::Overloaded).with_retry_after(BUSY_SECONDS),
+            UserError::Hash(_) => Self::internal(&error),
+            UserError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let code = match &refusal {
+            Refusal::Hidden => return Code::NotFound.into(),
+            Refusal::Forbidden => return Code::Forbidden.into(),
+            Refusal::Stale => return Code::Conflict.into(),
+            Refusal::LastAdministrator => return Code::LastAdministrator.into(),
+            Refusal::Yourself => return Code::OwnAccount.into(),
+            Refusal::BuiltIn => return Code::BuiltIn.into(),
+            Refusal::MoreThanOwn { .. } => Code::MoreThanOwn,
+            Refusal::Unknown { .. } => Code::InvalidValue,
+            Refusal::Taken { .. } => Code::Taken,
+            Refusal::InUse { .. } => Code::InUse,
+            Refusal::OtherAgency { .. } => Code::OtherAgency,
+        };
+        Self::new(code).with_details(refusal)
     }
 }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use shared::clock::Clock;
 
 use super::audit::notes::Notes;
-use super::users::Passwords;
+use super::credentials::{Credentials, Passwords};
+use super::tokens::{TokenNames, Tokens};
+use super::users::UserError;
 use super::{Access, Agents, Audit, EdgeSource, OpenError, Parts, Users, in_store};
 use crate::stores::sqlite;
 
@@ -21,6 +23,7 @@ pub struct ConsoleServices {
     pub agents: Agents,
     pub audit: Audit,
     pub users: Users,
+    pub tokens: Arc<Tokens>,
 }
 
 impl ConsoleServices {
@@ -42,12 +45,16 @@ impl ConsoleServices {
             notes: Arc::new(Notes::new(Arc::clone(&figures))),
             figures,
         };
-        let passwords = Arc::new(Passwords::new()?);
+        let passwords = Arc::new(Passwords::new().map_err(UserError::from)?);
+        let credentials = Arc::new(Credentials::new(&parts, Arc::clone(&passwords)));
+        // Its names matter to what is signed; nothing is signed here.
+        let tokens = Arc::new(Tokens::new(&parts, TokenNames::default())?);
         Ok(Self {
-            access: Access::new(&parts, Arc::clone(&passwords)),
+            access: Access::new(&parts, Arc::clone(&credentials), Arc::clone(&tokens)),
             agents: Agents::new(&parts),
             audit: Audit::new(&parts),
-            users: Users::new(&parts, passwords),
+            users: Users::new(&parts, credentials, passwords),
+            tokens,
         })
     }
 }

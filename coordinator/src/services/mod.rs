@@ -13,6 +13,7 @@ pub mod agents;
 pub mod audit;
 pub mod cameras;
 mod console;
+pub mod credentials;
 pub mod edge_source;
 pub mod figures;
 pub mod ingest;
@@ -23,6 +24,7 @@ pub mod storage;
 #[cfg(test)]
 mod testing;
 pub mod timeline;
+pub mod tokens;
 pub mod users;
 
 use std::path::{Path, PathBuf};
@@ -37,12 +39,14 @@ pub use agents::Agents;
 pub use audit::Audit;
 pub use cameras::Cameras;
 pub use console::ConsoleServices;
+pub use credentials::Credentials;
 pub use edge_source::EdgeSource;
 pub use figures::Figures;
 pub use ingest::Ingest;
 pub use playback::Playbacks;
 pub use storage::Storage;
 pub use timeline::Timelines;
+pub use tokens::{TokenNames, Tokens};
 pub use users::Users;
 
 use crate::stores::objects::{self, ObjectError};
@@ -65,6 +69,7 @@ pub struct ServicesConfig {
     pub edge_cache_bytes: usize,
     /// How long a pull from the edge may bring nothing.
     pub edge_timeout: Duration,
+    pub tokens: TokenNames,
 }
 
 impl ServicesConfig {
@@ -77,6 +82,7 @@ impl ServicesConfig {
             reserve_bytes: 2 << 30,
             edge_cache_bytes: 256 << 20,
             edge_timeout: Duration::from_secs(10),
+            tokens: TokenNames::default(),
         }
     }
 }
@@ -92,7 +98,9 @@ pub struct Services {
     pub playback: Playbacks,
     pub storage: Storage,
     pub timeline: Timelines,
+    pub tokens: Arc<Tokens>,
     pub users: Users,
+    pub credentials: Arc<Credentials>,
     /// Counters for the metrics page.
     pub figures: Arc<Figures>,
     /// That no other process serves the same directory; as long as these services live.
@@ -120,6 +128,8 @@ pub enum OpenError {
     Settle(#[from] storage::StorageError),
     #[error(transparent)]
     Users(#[from] users::UserError),
+    #[error("could not prepare the keys of access tokens")]
+    Tokens(#[from] tokens::TokenError),
     #[error("could not open the object store in {directory}")]
     Objects {
         directory: PathBuf,
@@ -168,8 +178,11 @@ impl Services {
             notes: Arc::new(Notes::new(Arc::clone(&figures))),
             figures,
         };
-        let passwords = Arc::new(users::Passwords::new()?);
-        let access = Access::new(&parts, Arc::clone(&passwords));
+        let passwords = Arc::new(credentials::Passwords::new().map_err(users::UserError::from)?);
+        let credentials = Arc::new(Credentials::new(&parts, Arc::clone(&passwords)));
+        let tokens = Arc::new(Tokens::new(&parts, config.tokens.clone())?);
+        tokens.rotate_when_due().await?;
+        let access = Access::new(&parts, Arc::clone(&credentials), Arc::clone(&tokens));
         let storage = Storage::new(&parts, Arc::clone(&objects));
         storage.settle().await?;
         Ok(Self {
@@ -183,7 +196,9 @@ impl Services {
             access,
             storage,
             timeline: Timelines::new(&parts),
-            users: Users::new(&parts, passwords),
+            users: Users::new(&parts, Arc::clone(&credentials), passwords),
+            credentials,
+            tokens,
             figures: parts.figures,
             _instance: instance,
         })
@@ -198,6 +213,9 @@ impl Services {
                     && let Err(error) = self.storage.reconcile().await
                 {
                     tracing::error!(%error, "catalogue and objects could not be compared");
+                }
+                if let Err(error) = self.tokens.rotate_when_due().await {
+                    tracing::error!(%error, "the keys of access tokens could not be renewed");
                 }
                 if let Err(error) = self.access.purge().await {
                     tracing::error!(%error, "what has expired could not be removed");

@@ -122,7 +122,7 @@ impl World {
         let signed_in = access
             .sign_in(&first.login, first.password, Origin::default())
             .await;
-        signed_in.unwrap().actor
+        signed_in.unwrap().done().unwrap().actor
     }
 
     /// Somebody who may watch the cameras of an agency, signed in.
@@ -140,7 +140,7 @@ impl World {
         let signed_in = access
             .sign_in(agency, PASSWORD.into(), Origin::default())
             .await;
-        signed_in.unwrap().actor
+        signed_in.unwrap().done().unwrap().actor
     }
 
     pub(super) async fn grant(&self, actor: &Actor, built: &Built, deed: Deed) -> CameraGrant {

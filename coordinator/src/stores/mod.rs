@@ -5,6 +5,7 @@
 //! belong to that agent). Every back end passes the same tests, `suite` for these traits and
 //! `objects::suite` for the bytes; nothing above this layer knows which one it has.
 
+mod credentials;
 pub mod objects;
 pub mod packed;
 pub mod rates;
@@ -38,10 +39,15 @@ use crate::domain::directory::{self, Directory};
 use crate::domain::playback::Playback;
 use crate::domain::segment::{CentreCopy, EdgeCopy, Footage, Segment};
 use crate::domain::user::{Login, Session, User};
+pub use credentials::{
+    ApiTokens, Attempts, RefreshTokens, SecondFactors, SeenMessages, SigningKeys,
+};
 
 /// Everything the coordinator remembers besides the bytes of segments.
 pub trait Store:
     Agents
+    + ApiTokens
+    + Attempts
     + Audit
     + Cameras
     + Catalogue
@@ -49,6 +55,10 @@ pub trait Store:
     + Playbacks
     + Secrets
     + Sessions
+    + RefreshTokens
+    + SecondFactors
+    + SeenMessages
+    + SigningKeys
     + Uploads
     + Debug
     + Send
@@ -58,13 +68,19 @@ pub trait Store:
 
 impl<T> Store for T where
     T: Agents
+        + ApiTokens
+        + Attempts
         + Audit
         + Cameras
         + Catalogue
         + People
         + Playbacks
+        + RefreshTokens
+        + SecondFactors
         + Secrets
         + Sessions
+        + SeenMessages
+        + SigningKeys
         + Uploads
         + Debug
         + Send
@@ -424,8 +440,22 @@ pub trait Sessions {
     async fn touch_session(&self, id: SessionId, now: WallTime) -> Result<()>;
     /// Ends the session and everything that hangs on it.
     async fn end_session(&self, id: SessionId, audit: Entry) -> Result<()>;
-    /// Removes sessions that were created or used too long ago.
-    async fn purge_sessions(&self, idle_since: WallTime, created_before: WallTime) -> Result<u64>;
+    /// All of one person, newest first.
+    async fn sessions_of(&self, user: UserId) -> Result<Vec<Session>>;
+    /// Ends a session of one person; `false` when it is none of theirs.
+    async fn end_session_of(&self, user: UserId, id: SessionId, audit: Entry) -> Result<bool>;
+    /// Ends all sessions of one person, and what was begun; how many there were.
+    async fn end_sessions_of(&self, user: UserId, audit: Entry) -> Result<u64>;
+    /// Grows whenever somebody may do something else than before, or a session ends.
+    async fn access_revision(&self) -> Result<u64>;
+    /// Removes sessions that were created or used too long ago, and those of machines whose time
+    /// has come.
+    async fn purge_sessions(
+        &self,
+        idle_since: WallTime,
+        created_before: WallTime,
+        now: WallTime,
+    ) -> Result<u64>;
 }
 
 /// Prepared playbacks.

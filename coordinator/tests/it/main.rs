@@ -7,6 +7,7 @@ mod audit;
 mod certificate;
 mod cli;
 mod cors;
+mod credentials;
 mod docs;
 mod enrolment;
 mod foreign;

@@ -2,8 +2,8 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState, type SubmitEvent } from 'react'
 import { Navigate, useLocation } from 'react-router'
 import { api, ask } from '@/api/client'
-import { errorSentence } from '@/api/errors'
-import type { SignIn } from '@/api/model'
+import { errorSentence, RefusedError } from '@/api/errors'
+import type { Me, SignIn } from '@/api/model'
 import { sessionQuery } from '@/api/queries'
 import { useTitle } from '@/hooks/use-title'
 import { useLanguage, useText } from '@/i18n/use-text'
@@ -23,16 +23,35 @@ export function SignInPage() {
   const { data: me } = useQuery(sessionQuery)
   const [login, setLogin] = useState('')
   const [password, setPassword] = useState('')
+  const [code, setCode] = useState('')
+  const [codeWanted, setCodeWanted] = useState(false)
+  const enter = (who: Me) => client.setQueryData(sessionQuery.queryKey, who)
   const signIn = useMutation({
     mutationFn: (body: SignIn) => ask(api.POST('/api/v1/session', { body })),
-    onSuccess: (who) => client.setQueryData(sessionQuery.queryKey, who),
+    onSuccess: (answer) => {
+      setPassword('')
+      if ('second_factor' in answer) setCodeWanted(true)
+      else enter(answer)
+    },
     onError: () => setPassword(''),
   })
+  const finish = useMutation({
+    mutationFn: () => ask(api.POST('/api/v1/session/second-factor', { body: { code } })),
+    onSuccess: enter,
+    onError: (error) => {
+      setCode('')
+      if (error instanceof RefusedError && error.code === 'sign_in_expired') setCodeWanted(false)
+    },
+  })
+  const refused = codeWanted ? finish.error : (signIn.error ?? finish.error)
+  const busy = signIn.isPending || finish.isPending
   useTitle(text('session.title'), text('common.product'))
   if (me) return <Navigate to={returnPath(location.state)} replace />
   const submit = (event: SubmitEvent) => {
     event.preventDefault()
-    if (!signIn.isPending) signIn.mutate({ login, password })
+    if (busy) return
+    if (codeWanted) finish.mutate()
+    else signIn.mutate({ login, password })
   }
   return (
     <div className={styles.page}>
@@ -43,29 +62,43 @@ export function SignInPage() {
         <form className={styles.form} onSubmit={submit}>
           <Brand />
           <h1 className={styles.title}>{text('session.title')}</h1>
-          <TextField
-            label={text('session.login')}
-            name="login"
-            autoComplete="username"
-            dir="ltr"
-            required
-            value={login}
-            onChange={setLogin}
-          />
-          <TextField
-            label={text('session.password')}
-            name="password"
-            type="password"
-            autoComplete="current-password"
-            dir="ltr"
-            required
-            value={password}
-            onChange={setPassword}
-          />
-          {signIn.error && (
-            <Notice tone="bad">{errorSentence(signIn.error, language, text)}</Notice>
+          {codeWanted ? (
+            <TextField
+              key="code"
+              label={text('session.code')}
+              hint={text('session.codeHint')}
+              name="code"
+              autoComplete="one-time-code"
+              dir="ltr"
+              required
+              value={code}
+              onChange={setCode}
+            />
+          ) : (
+            <>
+              <TextField
+                label={text('session.login')}
+                name="login"
+                autoComplete="username"
+                dir="ltr"
+                required
+                value={login}
+                onChange={setLogin}
+              />
+              <TextField
+                label={text('session.password')}
+                name="password"
+                type="password"
+                autoComplete="current-password"
+                dir="ltr"
+                required
+                value={password}
+                onChange={setPassword}
+              />
+            </>
           )}
-          <Button type="submit" look="primary" busy={signIn.isPending}>
+          {refused && <Notice tone="bad">{errorSentence(refused, language, text)}</Notice>}
+          <Button type="submit" look="primary" busy={busy}>
             {text('session.signIn')}
           </Button>
           <p className={styles.help}>{text('session.help')}</p>

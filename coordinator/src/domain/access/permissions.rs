@@ -13,6 +13,8 @@ pub struct Permissions {
     denied: [Reach; Kind::ALL.len()],
     /// As they were given, for display and for handing on.
     rules: Vec<Rule>,
+    /// What allows no more than these do together with it.
+    limit: Option<Box<Self>>,
 }
 
 /// Which actions are meant for which things of one kind.
@@ -60,6 +62,26 @@ impl Permissions {
         Self::new([Rule::Allow(Permission::EVERYTHING)], None)
     }
 
+    /// The same with no more than `scopes` allow: whatever either does not allow is not allowed.
+    #[must_use]
+    pub fn narrowed(
+        mut self,
+        scopes: impl IntoIterator<Item = Rule>,
+        agency: Option<&AgencyCode>,
+    ) -> Self {
+        let scopes = Self::new(scopes, agency);
+        let denials = self
+            .rules
+            .iter()
+            .filter(|rule| matches!(rule, Rule::Deny(_)));
+        let mut rules: Vec<Rule> = scopes.rules.iter().chain(denials).cloned().collect();
+        rules.sort_unstable();
+        rules.dedup();
+        self.rules = rules;
+        self.limit = Some(Box::new(scopes));
+        self
+    }
+
     /// Allowances first, then denials; `own` is replaced by the agency.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
@@ -69,7 +91,11 @@ impl Permissions {
     pub fn allow_some(&self, kind: Kind, action: Action) -> bool {
         let wanted = Actions::only(action);
         let (allowed, denied) = (&self.allowed[kind as usize], &self.denied[kind as usize]);
-        !denied.everything.meet(wanted) && allowed.union().meet(wanted)
+        let some = !denied.everything.meet(wanted) && allowed.union().meet(wanted);
+        some && self
+            .limit
+            .as_ref()
+            .is_none_or(|limit| limit.allow_some(kind, action))
     }
 
     /// The agencies that rules about things of the kind name, each once or twice; for every other agency,
@@ -84,12 +110,23 @@ impl Permissions {
         let wanted = Actions::only(action);
         self.allowed[kind as usize].on(object).meet(wanted)
             && !self.denied[kind as usize].on(object).meet(wanted)
+            && self
+                .limit
+                .as_ref()
+                .is_none_or(|limit| limit.allow(kind, action, object))
     }
 
     /// Whether whoever has these may hand `permission` to others: they may do all of it themselves.
     /// `own` counts as every agency; resolve it first where the agency is known. What is denied on
     /// single cameras counts against every agency, because those cameras may belong to it.
     pub fn cover(&self, permission: &Permission) -> bool {
+        if self
+            .limit
+            .as_ref()
+            .is_some_and(|limit| !limit.cover(permission))
+        {
+            return false;
+        }
         let wanted = Actions::allowed_by(permission.action);
         Kind::ALL
             .iter()

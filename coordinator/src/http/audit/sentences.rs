@@ -25,6 +25,8 @@ sentences! {
     AgencyCreated: "An agency was created.", "تم إنشاء جهة.";
     AgentEnrolled: "An agent was enrolled.", "تم تسجيل وكيل.";
     AgentRevoked: "An agent was revoked.", "تم إلغاء اعتماد وكيل.";
+    ApiTokenCreated: "An API token was made.", "تم إنشاء رمز واجهة برمجية.";
+    ApiTokenRevoked: "An API token was revoked.", "تم إلغاء رمز واجهة برمجية.";
     AuditChained: "Entries from before the chain were put into it.", "أُدرجت القيود السابقة في سلسلة التدقيق.";
     AuditDisputed: "An agent remembers an entry that is not in the audit.", "يحتفظ وكيل بقيد غير موجود في سجل التدقيق.";
     AuditExplained: "It was explained why agents remember another audit.", "جرى توضيح سبب اختلاف سجل التدقيق عما تحتفظ به الوكلاء.";
@@ -41,6 +43,7 @@ sentences! {
     GroupCreated: "A group was created.", "تم إنشاء مجموعة.";
     GroupDeleted: "A group was deleted.", "تم حذف مجموعة.";
     InviteCreated: "An enrolment code was made.", "تم إنشاء رمز تسجيل.";
+    KeysRotated: "The signing keys of access tokens were changed.", "تم تغيير مفاتيح توقيع رموز الوصول.";
     MemberAdded: "Somebody was added to a group.", "أُضيف شخص إلى مجموعة.";
     MemberRemoved: "Somebody was removed from a group.", "أُزيل شخص من مجموعة.";
     ObjectLost: "A stored recording was found missing.", "تبيّن فقدان تسجيل محفوظ.";
@@ -49,12 +52,19 @@ sentences! {
     PlaybackSought: "Another stretch of a camera's recordings was watched.", "تمت مشاهدة فترة أخرى من تسجيلات كاميرا.";
     PlaybackViewed: "A camera was watched.", "تمت مشاهدة كاميرا.";
     RateLimited: "Somebody asked for more than is allowed in a time.", "تجاوز أحد المستخدمين الحد المسموح من الطلبات.";
+    RecoveryCodeUsed: "A recovery code was used.", "تم استخدام رمز استرداد.";
+    RecoveryCodesMade: "New recovery codes were made.", "تم إنشاء رموز استرداد جديدة.";
     RoleChanged: "A role was changed.", "تم تعديل دور.";
     RoleCreated: "A role was created.", "تم إنشاء دور.";
     RoleDeleted: "A role was deleted.", "تم حذف دور.";
+    SecondFactorAdded: "A second factor was added.", "تم تفعيل المصادقة الثنائية.";
+    SecondFactorRemoved: "A second factor was removed.", "تمت إزالة المصادقة الثنائية.";
+    SessionRevoked: "A session was ended from elsewhere.", "تم إنهاء جلسة من مكان آخر.";
     SignInRefused: "A sign-in was refused.", "رُفضت محاولة تسجيل دخول.";
+    SignInUnlocked: "Waits after wrong passwords were lifted.", "تم رفع الانتظار بعد كلمات المرور الخاطئة.";
     SignedIn: "Somebody signed in.", "سجّل شخص دخوله.";
     SignedOut: "Somebody signed out.", "سجّل شخص خروجه.";
+    TokenStolen: "A refresh token was presented twice; its session was ended.", "قُدّم رمز تجديد مرتين؛ فتم إنهاء جلسته.";
     UserChanged: "A user was changed.", "تم تعديل مستخدم.";
     UserCreated: "A user was created.", "تم إنشاء مستخدم.";
     UserDisabled: "A user was disabled.", "تم تعطيل مستخدم.";

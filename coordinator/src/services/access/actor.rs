@@ -9,7 +9,8 @@ use shared::id::{SessionId, UserId};
 use shared::time::WallTime;
 
 use super::super::users::random_bytes;
-use crate::domain::access::{Decision, Deed, Object, Permissions, decide};
+use super::AccessError;
+use crate::domain::access::{Decision, Deed, Object, Permissions, Rule, decide};
 use crate::domain::agency::AgencyCode;
 use crate::domain::audit::{Entry, Origin, What, Who};
 use crate::domain::user::User;
@@ -53,6 +54,10 @@ pub struct Actor {
 pub enum Door {
     /// With the cookie of a browser.
     Session(SessionId),
+    /// With an access token, which is good as long as its session.
+    AccessToken(SessionId),
+    /// With the token of a machine.
+    ApiToken(SessionId),
 }
 
 /// A person and their permissions, made quick to ask; shared by all their requests.
@@ -76,6 +81,18 @@ impl From<Person> for Known {
             user,
             permissions,
             revision,
+        }
+    }
+}
+
+impl Known {
+    /// The same person with no more than the scopes of a machine's token.
+    pub(super) fn narrowed(&self, scopes: Vec<Rule>) -> Self {
+        let agency = self.user.agency.as_ref();
+        Self {
+            user: self.user.clone(),
+            permissions: self.permissions.clone().narrowed(scopes, agency),
+            revision: self.revision,
         }
     }
 }
@@ -109,18 +126,33 @@ impl Actor {
         self.door
     }
 
+    /// Provided it is a person, not a machine: what one signs in with is changed by people only.
+    pub(in crate::services) const fn in_person(&self) -> Result<(), AccessError> {
+        match self.door {
+            Door::Session(_) | Door::AccessToken(_) => Ok(()),
+            Door::ApiToken(_) => Err(AccessError::Forbidden),
+        }
+    }
+
+    /// What they came in with hangs on this.
+    pub const fn session_id(&self) -> SessionId {
+        self.session()
+    }
+
+    /// Where the request came from.
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// When the session ends if it is not used before.
     pub const fn expires_at(&self) -> WallTime {
         self.expires_at
     }
 
     pub(in crate::services) const fn session(&self) -> SessionId {
-        let Door::Session(id) = self.door;
-        id
-    }
-
-    pub(in crate::services) fn origin(&self) -> &Origin {
-        &self.origin
+        match self.door {
+            Door::Session(id) | Door::AccessToken(id) | Door::ApiToken(id) => id,
+        }
     }
 
     /// An entry of the audit about something this person does, with their agency and where the

@@ -5,39 +5,44 @@
 
 mod actor;
 mod grants;
+mod machines;
 mod people;
+mod sign_in;
 
 use actor::Known;
 pub use actor::{Actor, Door, SessionToken};
 pub use grants::{AdminGrant, CameraGrant, PlaybackGrant};
+pub use machines::{ApiTokenError, NewApiToken};
 use people::People;
+pub use sign_in::{IssueError, Issued, SignIn, SignedIn};
 
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use shared::clock::Clock;
-use shared::id::{CameraId, PlaybackId, SessionId, UserId};
+use shared::id::{CameraId, PlaybackId, UserId};
 
+use super::Parts;
 use super::audit::notes::Notes;
-use super::users::Passwords;
-use super::{Figures, Parts};
-use crate::domain::access::{Decision, Deed, Object};
+use super::credentials::Credentials;
+use super::tokens::{TokenError, Tokens};
+use crate::domain::access::{Decision, Deed, Object, Rule};
 use crate::domain::audit::refusals::{Asker, Kind};
-use crate::domain::audit::{Entry, Origin, What, Who};
+use crate::domain::audit::{Origin, What};
+use crate::domain::lockout::FORGOTTEN;
 use crate::domain::playback::{PLAYBACK_IDLE, Playback};
-use crate::domain::user::{
-    Login, MAX_PASSWORD_BYTES, SESSION_ABSOLUTE, SESSION_IDLE, Session, Status,
-};
-use crate::stores::{Person, Store, StoreError};
+use crate::domain::second_factor::PATIENCE;
+use crate::domain::token::{API_PREFIX, read_api};
+use crate::domain::user::{SESSION_ABSOLUTE, SESSION_IDLE, Session, SessionKind, Status};
+use crate::stores::{Store, StoreError};
 
 /// Sign-in, sessions and grants.
 #[derive(Clone, Debug)]
 pub struct Access {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    figures: Arc<Figures>,
-    passwords: Arc<Passwords>,
+    credentials: Arc<Credentials>,
+    tokens: Arc<Tokens>,
     people: Arc<People>,
     notes: Arc<Notes>,
 }
@@ -56,82 +61,16 @@ pub enum AccessError {
     Store(#[from] StoreError),
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum SignInError {
-    /// Unknown login, wrong password or disabled account; which of them is not told.
-    #[error("the login or the password is wrong")]
-    Wrong,
-    /// Too many are being checked; nothing was checked.
-    #[error("too many sign-ins at once")]
-    TooMany,
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// A fresh session.
-#[derive(Debug)]
-pub struct SignedIn {
-    pub token: SessionToken,
-    pub actor: Actor,
-}
-
 impl Access {
-    pub(super) fn new(parts: &Parts, passwords: Arc<Passwords>) -> Self {
+    pub(super) fn new(parts: &Parts, credentials: Arc<Credentials>, tokens: Arc<Tokens>) -> Self {
         Self {
             store: Arc::clone(&parts.store),
             clock: Arc::clone(&parts.clock),
-            figures: Arc::clone(&parts.figures),
-            passwords,
+            credentials,
+            tokens,
             people: Arc::default(),
             notes: Arc::clone(&parts.notes),
         }
-    }
-
-    /// Begins a session. Takes the same time whether the login exists or not.
-    ///
-    /// # Errors
-    /// Wrong credentials, or too many attempts at once.
-    pub async fn sign_in(
-        &self,
-        login: &str,
-        password: SecretString,
-        origin: Origin,
-    ) -> Result<SignedIn, SignInError> {
-        let now = self.clock.wall();
-        let known = match Login::new(login) {
-            Some(login) if password.expose_secret().len() <= MAX_PASSWORD_BYTES => {
-                self.store.person_by_login(login).await?
-            }
-            _ => None,
-        };
-        let (person, hash) = known.unzip();
-        let right = self.passwords.verify(password, hash.flatten()).await?;
-        let active = |person: &Person| person.user.status == Status::Active;
-        let Some(person) = person.filter(|person| right && active(person)) else {
-            self.figures.sign_ins_refused.add(1);
-            let login: String = login.chars().take(Login::MAX_LENGTH).collect();
-            let refused = Entry::new(now, Who::System, What::SignInRefused);
-            let refused = refused.with(json!({ "login": login }));
-            self.store.audit(vec![refused.from_origin(origin)]).await?;
-            return Err(SignInError::Wrong);
-        };
-        let token = SessionToken::new();
-        let session = Session {
-            id: SessionId::new(now),
-            user: person.user.id,
-            token: token.hash(),
-            created_at: now,
-            last_seen: now,
-        };
-        let actor = Actor {
-            person: Arc::new(person.into()),
-            door: Door::Session(session.id),
-            expires_at: session.expires_at(),
-            origin,
-        };
-        let entry = actor.entry(now, What::SignedIn).on(session.id);
-        self.store.create_session(session, entry).await?;
-        Ok(SignedIn { token, actor })
     }
 
     /// The person behind a token, who asks from `origin`.
@@ -140,7 +79,47 @@ impl Access {
     /// [`AccessError::Unauthenticated`] when the session is unknown or over, or its user disabled.
     pub async fn actor(&self, token: &SessionToken, origin: Origin) -> Result<Actor, AccessError> {
         let found = self.store.session_by_token(token.hash()).await?;
+        let found = found.filter(|(session, _)| session.kind == SessionKind::Browser);
         self.check_session(found, origin).await
+    }
+
+    /// The person or machine behind a bearer token: an access token or an API token.
+    ///
+    /// # Errors
+    /// [`AccessError::Unauthenticated`] when it is none, or what it stands for has ended.
+    pub async fn bearer(&self, text: &str, origin: Origin) -> Result<Actor, AccessError> {
+        if text.starts_with(API_PREFIX) {
+            let hash = read_api(text).ok_or(AccessError::Unauthenticated)?;
+            let found = self.store.session_by_token(hash).await?;
+            let is_machine =
+                |session: &Session| matches!(session.kind, SessionKind::Machine { .. });
+            let found = found.filter(|(session, _)| is_machine(session));
+            return self.check_session(found, origin).await;
+        }
+        let claims = match self.tokens.check(text).await {
+            Ok(claims) => claims,
+            Err(TokenError::Store(error)) => return Err(error.into()),
+            Err(error) => {
+                tracing::debug!(%error, "a token was refused");
+                return Err(AccessError::Unauthenticated);
+            }
+        };
+        let found = self.store.session(claims.sid).await?;
+        let found = found.filter(|(session, _)| {
+            session.kind == SessionKind::Client && session.user == claims.sub
+        });
+        let mut actor = self.check_session(found, origin).await?;
+        actor.expires_at = actor.expires_at.min(claims.ends_at());
+        Ok(actor)
+    }
+
+    /// Whether whoever came in may still be here; asked again and again by what takes long.
+    ///
+    /// # Errors
+    /// [`AccessError::Unauthenticated`] when not.
+    pub async fn still(&self, actor: &Actor) -> Result<Actor, AccessError> {
+        let found = self.store.session(actor.session()).await?;
+        self.check_session(found, actor.origin.clone()).await
     }
 
     /// Ends the actor's session and everything that hangs on it.
@@ -230,10 +209,19 @@ impl Access {
         let now = self.clock.wall();
         let sessions = self
             .store
-            .purge_sessions(now - SESSION_IDLE, now - SESSION_ABSOLUTE)
+            .purge_sessions(now - SESSION_IDLE, now - SESSION_ABSOLUTE, now)
+            .await?;
+        let attempts = self
+            .store
+            .purge_attempts(now - FORGOTTEN, now - PATIENCE)
             .await?;
         let playbacks = self.store.purge_playbacks(now - PLAYBACK_IDLE).await?;
-        tracing::debug!(sessions, playbacks, "what has expired was removed");
+        tracing::debug!(
+            sessions,
+            attempts,
+            playbacks,
+            "what has expired was removed"
+        );
         Ok(())
     }
 
@@ -276,9 +264,21 @@ impl Access {
         if session.wants_touch(now) {
             self.store.touch_session(session.id, now).await?;
         }
+        let (person, door) = match &session.kind {
+            SessionKind::Browser => (person, Door::Session(session.id)),
+            SessionKind::Client => (person, Door::AccessToken(session.id)),
+            SessionKind::Machine { scopes, .. } => {
+                let door = Door::ApiToken(session.id);
+                if scopes.is_empty() {
+                    (person, door)
+                } else {
+                    (Arc::new(person.narrowed(read_scopes(scopes)?)), door)
+                }
+            }
+        };
         Ok(Actor {
             person,
-            door: Door::Session(session.id),
+            door,
             expires_at: session.expires_at(),
             origin,
         })
@@ -329,6 +329,14 @@ impl Access {
             Err(AccessError::Unauthenticated)
         }
     }
+}
+
+fn read_scopes(scopes: &[String]) -> Result<Vec<Rule>, StoreError> {
+    let damaged = || StoreError::Damaged {
+        what: "a token has impossible scopes".to_owned(),
+    };
+    let scopes = scopes.iter().map(|scope| scope.parse());
+    scopes.collect::<Result<_, _>>().map_err(|_| damaged())
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@ use shared::testing::SegmentBuilder;
 use super::super::testing::{NOW, PASSWORD, World};
 use super::*;
 use crate::domain::agency::AgencyCode;
+use crate::domain::audit::Who;
 use crate::domain::camera::CameraChange;
 use crate::domain::group::RoleCode;
+use crate::services::credentials::SignInError;
 
 #[tokio::test]
 async fn only_the_right_password_signs_in_and_the_token_is_kept_as_a_hash() {
@@ -18,6 +20,8 @@ async fn only_the_right_password_signs_in_and_the_token_is_kept_as_a_hash() {
     let signed_in = access
         .sign_in(" Metro ", PASSWORD.into(), Origin::default())
         .await
+        .unwrap()
+        .done()
         .unwrap();
     let presented = SessionToken::presented(signed_in.token.expose());
     let actor = access.actor(&presented, Origin::default()).await.unwrap();
@@ -70,10 +74,14 @@ async fn sessions_end_by_idleness_and_by_age() {
     let idle = access
         .sign_in("metro", PASSWORD.into(), Origin::default())
         .await
+        .unwrap()
+        .done()
         .unwrap();
     let used = access
         .sign_in("metro", PASSWORD.into(), Origin::default())
         .await
+        .unwrap()
+        .done()
         .unwrap();
     for _ in 0..14 {
         assert!(access.actor(&used.token, Origin::default()).await.is_ok());
@@ -213,6 +221,8 @@ async fn entries_say_who_from_where_and_which_agency_it_concerns() {
     let signed_in = access
         .sign_in("metro", PASSWORD.into(), origin.clone())
         .await
+        .unwrap()
+        .done()
         .unwrap();
     let metro: AgencyCode = "METRO".parse().unwrap();
     let entry = signed_in.actor.entry(NOW, What::SignedIn);

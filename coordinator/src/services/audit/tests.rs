@@ -16,10 +16,13 @@ async fn the_chain_is_walked_to_its_head_and_compared_with_what_was_noted() {
     let (access, audit) = (&world.services.access, &world.services.audit);
     let grant = access.console(Deed::ViewAudit);
     let head = audit.verify(&grant, Vec::new()).await.unwrap().unwrap();
-    assert_eq!(head.number, 4, "a user, a sign-in, an invitation, an agent");
+    assert_eq!(
+        head.number, 5,
+        "a key, a user, a sign-in, an invitation, an agent"
+    );
     world.operator("METRO").await;
     let later = audit.verify(&grant, vec![head]).await.unwrap().unwrap();
-    assert_eq!(later.number, 6);
+    assert_eq!(later.number, 7);
     let another = Head {
         hash: later.hash,
         ..head
@@ -28,14 +31,14 @@ async fn the_chain_is_walked_to_its_head_and_compared_with_what_was_noted() {
     assert!(
         matches!(
             broken,
-            AuditError::Broken(Broken::Rewritten { number: 4, .. })
+            AuditError::Broken(Broken::Rewritten { number: 5, .. })
         ),
         "{broken}"
     );
-    let beyond = Head { number: 7, ..later };
+    let beyond = Head { number: 8, ..later };
     let broken = audit.verify(&grant, vec![beyond]).await.unwrap_err();
     assert!(
-        matches!(broken, AuditError::Broken(Broken::CutOff { number: 7, .. })),
+        matches!(broken, AuditError::Broken(Broken::CutOff { number: 8, .. })),
         "{broken}"
     );
     let other = access.console(Deed::ManageAgents);

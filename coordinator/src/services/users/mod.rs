@@ -4,7 +4,7 @@
 //! from what was asked, decided, and written if the directory is still the one it was decided on.
 
 mod groups;
-mod passwords;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
@@ -13,22 +13,24 @@ use std::sync::Arc;
 
 use data_encoding::BASE32_NOPAD;
 pub use groups::{NewGroup, NewRole};
-pub(super) use passwords::{Passwords, random_bytes};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use shared::clock::Clock;
 use shared::id::{GroupId, UserId};
 
 use super::Parts;
-use super::access::{AccessError, Actor, AdminGrant, SignInError};
+use super::access::{AccessError, Actor, AdminGrant};
+use super::credentials::{Credentials, HashError, Passwords, SignInError};
 use crate::domain::access::{Decision, Deed, Object, Rule};
 use crate::domain::agency::AgencyCode;
 use crate::domain::audit::{Entry, What, Who};
 use crate::domain::directory::{Author, Change, Directory, Refusal};
 use crate::domain::group::RoleCode;
 use crate::domain::login::LoginError;
+use crate::domain::password::{self, PasswordError};
 use crate::domain::text::{Email, Line};
-use crate::domain::user::{Login, MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Status, User};
+use crate::domain::user::{Login, Status, User};
 use crate::stores::{Store, StoreError};
 
 /// Creates and changes people, groups, roles and agencies.
@@ -36,6 +38,7 @@ use crate::stores::{Store, StoreError};
 pub struct Users {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    credentials: Arc<Credentials>,
     passwords: Arc<Passwords>,
 }
 
@@ -89,21 +92,18 @@ pub enum UserError {
     Login(#[from] LoginError),
     #[error("there is no login `{login}`")]
     Unknown { login: String },
-    #[error(
-        "a password has at least {MIN_PASSWORD_CHARS} characters and at most {MAX_PASSWORD_BYTES} bytes"
-    )]
-    Password,
-    #[error("the old password is wrong")]
-    WrongPassword,
-    #[error("too many passwords are being checked")]
-    TooManyAttempts,
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// About the old one.
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
     #[error("a person, a group or a role has at most {most} {what}")]
     TooMany { what: &'static str, most: usize },
     /// Others change the directory faster than this change could be decided.
     #[error("the directory keeps changing; try again")]
     Restless,
-    #[error("could not hash the password: {message}")]
-    Hash { message: String },
+    #[error(transparent)]
+    Hash(#[from] HashError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -114,10 +114,15 @@ const FIRST_LOGIN: &str = "admin";
 const TRIES: usize = 5;
 
 impl Users {
-    pub(super) fn new(parts: &Parts, passwords: Arc<Passwords>) -> Self {
+    pub(super) fn new(
+        parts: &Parts,
+        credentials: Arc<Credentials>,
+        passwords: Arc<Passwords>,
+    ) -> Self {
         Self {
             store: Arc::clone(&parts.store),
             clock: Arc::clone(&parts.clock),
+            credentials,
             passwords,
         }
     }
@@ -160,11 +165,11 @@ impl Users {
         password: Option<SecretString>,
     ) -> Result<(Directory, User), UserError> {
         grant.for_deed(Deed::ManageUsers)?;
+        let user = self.new_user(profile)?;
         let hash = match password {
-            Some(password) => Some(self.hash(password).await?),
+            Some(password) => Some(self.hash(password, &known_of(&user)).await?),
             None => None,
         };
-        let user = self.new_user(profile)?;
         let change = Change::CreateUser(Box::new(user.clone()));
         let details = json!({ "login": user.login.as_str(), "agency": user.agency });
         let what = What::UserCreated;
@@ -235,7 +240,8 @@ impl Users {
         password: SecretString,
     ) -> Result<(), UserError> {
         grant.for_deed(Deed::ManageUsers)?;
-        let hash = self.hash(password).await?;
+        let person = self.store.person(id).await?.ok_or(AccessError::Hidden)?;
+        let hash = self.hash(password, &known_of(&person.user)).await?;
         let change = Change::ResetCredentials(id);
         let what = What::PasswordSet;
         self.make(grant, change, Some(hash), what, id, Value::Null)
@@ -253,15 +259,9 @@ impl Users {
         old: SecretString,
         new: SecretString,
     ) -> Result<(), UserError> {
-        let known = self.store.person_by_login(actor.user().login.clone());
-        let hash = known.await?.and_then(|(_, hash)| hash);
-        match self.passwords.verify(old, hash).await {
-            Ok(true) => {}
-            Ok(false) | Err(SignInError::Wrong) => return Err(UserError::WrongPassword),
-            Err(SignInError::TooMany) => return Err(UserError::TooManyAttempts),
-            Err(SignInError::Store(error)) => return Err(error.into()),
-        }
-        let hash = self.hash(new).await?;
+        actor.in_person()?;
+        self.credentials.confirm_password(actor, old).await?;
+        let hash = self.hash(new, &known_of(actor.user())).await?;
         for _ in 0..TRIES {
             let seen = self.store.directory().await?.revision;
             let change = Change::ResetCredentials(actor.user_id());
@@ -421,10 +421,35 @@ impl Users {
         })
     }
 
-    async fn hash(&self, password: SecretString) -> Result<String, UserError> {
-        passwords::check(&password)?;
-        self.passwords.hash(password).await
+    async fn hash(&self, password: SecretString, known: &[String]) -> Result<String, UserError> {
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let password = password::chosen(&password, &known)?;
+        Ok(self.passwords.hash(password).await?)
     }
+}
+
+/// What everybody knows of a person, and so would be tried first.
+fn known_of(user: &User) -> Vec<String> {
+    let texts = [
+        Some(user.login.as_str().to_owned()),
+        Some(user.display_name.to_string()),
+        user.arabic_name.as_ref().map(ToString::to_string),
+        user.email.as_ref().map(|email| email.as_str().to_owned()),
+        user.employee_number.as_ref().map(ToString::to_string),
+        user.agency.as_ref().map(ToString::to_string),
+        user.department.as_ref().map(ToString::to_string),
+        user.section.as_ref().map(ToString::to_string),
+    ];
+    texts.into_iter().flatten().collect()
+}
+
+/// Random bytes from the operating system.
+pub(in crate::services) fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .expect("the operating system has random numbers");
+    bytes
 }
 
 fn bounded(what: &'static str, length: usize, most: usize) -> Result<(), UserError> {

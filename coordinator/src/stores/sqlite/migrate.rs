@@ -15,7 +15,9 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration::sql(include_str!("migrations/0002_time_zone.sql")),
     Migration::sql(include_str!("migrations/0003_audit_chain.sql")).then(chain_existing),
     Migration::sql(include_str!("migrations/0004_identity.sql")),
-    // Next: include_str!("migrations/0005_….sql"), with a fixture of version 4 in `fixtures/`.
+    Migration::sql(include_str!("migrations/0005_credentials.sql")),
+    // Next: Migration::sql(include_str!("migrations/0006_….sql")), with a fixture of version 5 in
+    // `fixtures/`.
 ];
 
 type Then = fn(&Connection) -> Result<(), SqlError>;

@@ -10,6 +10,7 @@ mod audit;
 mod cameras;
 mod catalogue;
 mod columns;
+mod credentials;
 mod footage;
 mod migrate;
 mod people;

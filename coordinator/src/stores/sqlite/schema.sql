@@ -335,14 +335,20 @@ create table directory (
   revision integer not null
 ) strict;
 
--- Signed-in browsers and clients.
+-- Standing sign-ins of browsers, programs and machines.
 create table sessions (
   id blob not null primary key check (length(id) = 16),
   user_id blob not null references users on delete cascade,
-  -- Hash of the token in the cookie; the token itself is nowhere.
+  -- Hash of the token in the cookie or of the API token; the token itself is nowhere.
   token blob not null unique check (length(token) = 32),
   created_us integer not null,
-  seen_us integer not null
+  seen_us integer not null,
+  kind text not null default 'browser' check (kind in ('browser', 'client', 'machine')),
+  -- Of a machine.
+  expires_us integer check ((kind = 'machine') = (expires_us is not null)),
+  -- Where it was begun.
+  address text,
+  user_agent text
 ) strict, without rowid;
 
 -- Serves: ending all sessions of a person.
@@ -436,3 +442,95 @@ create table audit_disputes (
   explained_us integer,
   primary key (agent_id, chain, number, hash)
 ) strict, without rowid;
+-- Attempts to sign in, counted for logins and for addresses (`domain::lockout`).
+create table attempts (
+  -- Hash of what is counted for; the login as it was typed is nowhere.
+  key blob not null primary key check (length(key) = 32),
+  count integer not null check (count > 0),
+  last_us integer not null
+) strict, without rowid;
+
+-- Serves: forgetting the oldest.
+create index attempts_by_age on attempts (last_us);
+
+-- Networks from which accounts have signed in lately.
+create table sign_in_places (
+  user_id blob not null references users on delete cascade,
+  network text not null,
+  seen_us integer not null,
+  primary key (user_id, network)
+) strict, without rowid;
+
+-- Who has given the right password and owes a code.
+create table begun_sign_ins (
+  -- Hash of the token in the cookie.
+  token blob not null primary key check (length(token) = 32),
+  user_id blob not null references users on delete cascade,
+  begun_us integer not null
+) strict, without rowid;
+
+create index begun_sign_ins_by_user on begun_sign_ins (user_id);
+
+-- Authenticator apps. Not asked for until confirmed.
+create table second_factors (
+  user_id blob not null primary key references users on delete cascade,
+  secret blob not null check (length(secret) = 20),
+  confirmed integer not null default 0 check (confirmed in (0, 1)),
+  -- No code of this step or an earlier one is taken.
+  last_step integer,
+  created_us integer not null
+) strict, without rowid;
+
+-- Hashes of recovery codes that were not used.
+create table recovery_codes (
+  user_id blob not null references second_factors on delete cascade,
+  code blob not null check (length(code) = 32),
+  primary key (user_id, code)
+) strict, without rowid;
+
+-- Refresh tokens: the one that is good and the one before it, as hashes (`domain::token`).
+create table refresh_families (
+  session_id blob not null primary key references sessions on delete cascade,
+  newest blob not null check (length(newest) = 32),
+  previous blob check (length(previous) = 32),
+  exchanged_us integer,
+  created_us integer not null,
+  refreshed_us integer not null,
+  check ((previous is null) = (exchanged_us is null))
+) strict, without rowid;
+
+-- RSA keys of access tokens, as PKCS #1 (`domain::signing_key`).
+create table signing_keys (
+  kid text not null primary key,
+  private blob not null,
+  signs_from_us integer not null
+) strict, without rowid;
+
+-- Messages from outside that count once.
+create table seen_messages (
+  id text not null primary key,
+  seen_us integer not null
+) strict, without rowid;
+
+-- Serves: forgetting the oldest.
+create index seen_messages_by_age on seen_messages (seen_us);
+
+-- Tokens of machines. Each stands for a session, which has its hash.
+create table api_tokens (
+  session_id blob not null primary key references sessions on delete cascade,
+  -- What its owner calls it.
+  name text not null,
+  -- Permissions that narrow those of its owner, as JSON.
+  scopes text not null
+) strict, without rowid;
+
+-- Counts sessions that ended, however that came about, so that whoever shows something for long
+-- notices.
+create table session_ends (
+  one integer primary key check (one = 1),
+  ended integer not null
+) strict;
+
+create trigger sessions_are_counted_when_they_end after delete on sessions begin
+  update session_ends set ended = ended + 1;
+end;

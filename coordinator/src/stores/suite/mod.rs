@@ -5,6 +5,7 @@ pub(crate) mod agents;
 pub(crate) mod audit;
 pub(crate) mod cameras;
 pub(crate) mod catalogue;
+pub(crate) mod credentials;
 pub(crate) mod people;
 pub(crate) mod playbacks;
 pub(crate) mod reports;
@@ -25,9 +26,9 @@ use shared::wire::segment::Growth;
 use super::{
     Applied, Change, Enrolled, Enrolment, NewInvite, NewUpload, Numbered, Store, UploadBegun,
 };
-use crate::domain::audit::{Entry, What, Who};
+use crate::domain::audit::{Entry, Origin, What, Who};
 use crate::domain::group::RoleCode;
-use crate::domain::user::{Login, Session, Status, User};
+use crate::domain::user::{Login, Session, SessionKind, Status, User};
 
 /// Every test of the suite as a test of its own.
 macro_rules! store_suite {
@@ -57,6 +58,15 @@ macro_rules! store_suite {
             catalogue::a_segment_with_holes_covers_only_its_fragments,
             catalogue::footage_is_what_can_be_played,
             catalogue::the_live_edge_follows_the_order_of_opening,
+            credentials::attempts_are_counted_before_they_are_looked_at,
+            credentials::where_an_account_signs_in_is_remembered,
+            credentials::a_sign_in_that_was_begun_ends_once,
+            credentials::a_second_factor_is_used_up_step_by_step,
+            credentials::the_first_to_exchange_a_refresh_token_wins,
+            credentials::api_tokens_are_sessions_with_a_name,
+            credentials::everybody_notices_when_sessions_end,
+            credentials::signing_keys_are_changed_by_one_at_a_time,
+            credentials::a_message_counts_once,
             uploads::one_coordinator_at_a_time_receives_an_upload,
             uploads::stored_means_stored_with_that_root,
             uploads::a_lost_object_can_be_uploaded_again,
@@ -213,8 +223,10 @@ fn session(user: &User, token: &[u8]) -> Session {
     Session {
         id: SessionId::new(NOW),
         user: user.id,
+        kind: SessionKind::Browser,
         token: Sha256::of(token),
         created_at: NOW,
         last_seen: NOW,
+        origin: Origin::default(),
     }
 }

@@ -58,12 +58,18 @@ pub(crate) async fn sessions_end_with_everything_on_them(store: Under) {
         .unwrap();
     assert_eq!(store.purge_playbacks(NOW + after(10)).await.unwrap(), 0);
     assert_eq!(
-        store.purge_sessions(NOW + after(100), NOW).await.unwrap(),
+        store
+            .purge_sessions(NOW + after(100), NOW, NOW)
+            .await
+            .unwrap(),
         0
     );
     assert_eq!(store.purge_playbacks(NOW + after(11)).await.unwrap(), 1);
     assert_eq!(
-        store.purge_sessions(NOW + after(101), NOW).await.unwrap(),
+        store
+            .purge_sessions(NOW + after(101), NOW, NOW)
+            .await
+            .unwrap(),
         1
     );
     assert_eq!(store.session_by_token(two.token).await.unwrap(), None);

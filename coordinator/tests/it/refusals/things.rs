@@ -7,7 +7,7 @@ use reqwest::Method;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use shared::clock::{Clock as _, SystemClock};
-use shared::id::{AgentId, CameraId, GroupId, PlaybackId, UserId};
+use shared::id::{AgentId, CameraId, GroupId, PlaybackId, SessionId, UserId};
 use shared::testing::SegmentBuilder;
 use shared::wire::control::CommandOutcome;
 use tokio::task::JoinHandle;
@@ -25,6 +25,11 @@ pub(super) struct Things {
     group: GroupId,
     role: String,
     agency: String,
+    /// Somebody of METRO, and a session and a token to end.
+    person: UserId,
+    session: SessionId,
+    own_session: SessionId,
+    token: SessionId,
     /// Answers what the agent is told to do.
     _answering: Option<JoinHandle<()>>,
 }
@@ -88,6 +93,11 @@ impl Things {
         made("/api/v1/iam/roles", role).await;
         let agency = json!({ "code": "TRAM", "name": name });
         made("/api/v1/iam/agencies", agency).await;
+        let body = json!({ "name": "wall", "valid_for_days": 1 });
+        let token = administrator.post("/api/v1/iam/api-tokens", &body).await;
+        let token = token.body["id"].as_str().unwrap().parse().unwrap();
+        let (_, own_session) = spare(world, "administrator-too").await;
+        let (person, session) = spare(world, "administrator-of-nothing").await;
         let agent = peer.id;
         let answering = tokio::spawn(async move {
             while work
@@ -105,6 +115,10 @@ impl Things {
             group: group["id"].as_str().unwrap().parse().unwrap(),
             role: "subject".to_owned(),
             agency: "TRAM".to_owned(),
+            person,
+            session,
+            own_session,
+            token,
             _answering: Some(answering),
         }
     }
@@ -121,6 +135,10 @@ impl Things {
             group: GroupId::new(now),
             role: "nobody_has_this".to_owned(),
             agency: "NOWHERE".to_owned(),
+            person: UserId::new(now),
+            session: SessionId::new(now),
+            own_session: SessionId::new(now),
+            token: SessionId::new(now),
             _answering: None,
         }
     }
@@ -136,6 +154,9 @@ impl Things {
             Some("cameras") => self.camera.to_string(),
             Some("agents") => self.agent.to_string(),
             Some("playback") => self.playback.to_string(),
+            Some("iam") if operation == "end_session" => self.person.to_string(),
+            Some("iam") if operation == "end_own_session" => self.own_session.to_string(),
+            Some("iam") if operation == "revoke_api_token" => self.token.to_string(),
             Some("iam") if template.contains("/users/") => self.user.to_string(),
             Some("iam") => self.group.to_string(),
             _ => String::new(),
@@ -148,6 +169,7 @@ impl Things {
         let path = template
             .replace("{id}", &id)
             .replace("{group_id}", &self.group.to_string())
+            .replace("{session_id}", &self.session.to_string())
             .replace("{code}", code);
         assert!(!path.contains('{'), "{operation}: {path}");
         match operation {
@@ -159,7 +181,15 @@ impl Things {
     pub(super) fn body(&self, operation: &str, revision: u64) -> Value {
         let name = json!({ "en": "Another", "ar": "آخر" });
         match operation {
-            "sign_in" => json!({ "login": "administrator-too", "password": "wrong" }),
+            // Somebody else each time: wrong passwords make one wait.
+            "sign_in" | "issue_tokens" => {
+                let login = UserId::new(SystemClock::new().wall()).to_string();
+                json!({ "login": login, "password": "wrong" })
+            }
+            "finish_sign_in" | "confirm_second_factor" => json!({ "code": "123456" }),
+            "refresh_tokens" | "revoke_tokens" => json!({ "refresh_token": "cctvr_forged" }),
+            "remove_second_factor" => json!({ "password": PASSWORD }),
+            "create_api_token" => json!({ "name": "wall", "valid_for_days": 1 }),
             "create_invite" => json!({ "site_name": "Depot" }),
             "change_camera" => json!({ "display_name": "mine" }),
             "probe_camera" => json!({}),
@@ -194,6 +224,20 @@ impl Things {
         };
         item.body["revision"].as_u64().unwrap_or(1)
     }
+}
+
+/// A session of somebody besides those that the columns use: whose, and which.
+async fn spare(world: &World, login: &str) -> (UserId, SessionId) {
+    let browser = world.signed_in(login, PASSWORD).await;
+    let me = browser.get("/api/v1/session").await.body;
+    let sessions = browser.get("/api/v1/iam/me/sessions").await.body;
+    let mut sessions = sessions["items"].as_array().unwrap().iter();
+    let current = sessions.find(|session| session["current"] == true).unwrap();
+    let parse = |value: &Value| value.as_str().unwrap().to_owned();
+    (
+        parse(&me["user_id"]).parse().unwrap(),
+        parse(&current["id"]).parse().unwrap(),
+    )
 }
 
 /// Whose session has run out.

@@ -4,6 +4,27 @@
  */
 
 export interface paths {
+  '/.well-known/jwks.json': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Keys of access tokens
+     * @description For whoever checks our access tokens by themselves (RFC 7517). A key is listed before it signs
+     *     and until the last token it signed has ended.
+     */
+    get: operations['get_keys']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/agents': {
     parameters: {
       query?: never
@@ -283,6 +304,47 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/iam/api-tokens': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** List API tokens */
+    get: operations['list_api_tokens']
+    put?: never
+    /**
+     * Make an API token
+     * @description One's own. Its text is shown this once. A machine cannot make one.
+     */
+    post: operations['create_api_token']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/api-tokens/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /**
+     * Revoke an API token
+     * @description One's own, or for those who look after tokens anybody's. What it has open ends.
+     */
+    delete: operations['revoke_api_token']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/iam/groups': {
     parameters: {
       query?: never
@@ -364,6 +426,103 @@ export interface paths {
     put: operations['set_own_password']
     post?: never
     delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/me/recovery-codes': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * New recovery codes
+     * @description The old ones are void.
+     */
+    post: operations['replace_recovery_codes']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/me/second-factor': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Own second factor */
+    get: operations['get_second_factor']
+    put?: never
+    /**
+     * Begin a second factor
+     * @description Makes a secret for an authenticator app. It is asked for once `confirm_second_factor` has seen a
+     *     code of it; asked again before that, it makes another.
+     */
+    post: operations['offer_second_factor']
+    /** Remove one's second factor */
+    delete: operations['remove_second_factor']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/me/second-factor/confirm': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Confirm a second factor
+     * @description From now on signing in asks for a code. The recovery codes are shown this once.
+     */
+    post: operations['confirm_second_factor']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/me/sessions': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Own sessions */
+    get: operations['list_own_sessions']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/me/sessions/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /** End an own session */
+    delete: operations['end_own_session']
     options?: never
     head?: never
     patch?: never
@@ -496,6 +655,64 @@ export interface paths {
     put: operations['set_user_password']
     post?: never
     delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/users/{id}/second-factor': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /**
+     * Remove somebody's second factor
+     * @description For whoever has lost their app and their recovery codes. Ends all their sessions.
+     */
+    delete: operations['reset_second_factor']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/users/{id}/sessions': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Somebody's sessions */
+    get: operations['list_sessions']
+    put?: never
+    post?: never
+    /**
+     * End all of somebody's sessions
+     * @description Tokens of machines end with them.
+     */
+    delete: operations['end_sessions']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/iam/users/{id}/sessions/{session_id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /** End one of somebody's sessions */
+    delete: operations['end_session']
     options?: never
     head?: never
     patch?: never
@@ -651,7 +868,9 @@ export interface paths {
     put?: never
     /**
      * Sign in
-     * @description Sets the cookie `cctv_session` (HttpOnly, SameSite=Strict), which every other operation wants.
+     * @description Sets the cookie `cctv_session` (HttpOnly, SameSite=Strict), which every other operation wants;
+     *     or, for an account with a second factor, the cookie `cctv_sign_in`, with which `finish_sign_in`
+     *     goes on.
      */
     post: operations['sign_in']
     /**
@@ -659,6 +878,27 @@ export interface paths {
      * @description Ends the session at once, in every window that shares it.
      */
     delete: operations['sign_out']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/session/second-factor': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Finish signing in
+     * @description With a code of the authenticator app or a recovery code. Takes the cookie of `sign_in` back and
+     *     sets that of the session.
+     */
+    post: operations['finish_sign_in']
+    delete?: never
     options?: never
     head?: never
     patch?: never
@@ -695,6 +935,68 @@ export interface paths {
     get: operations['get_storage_stats']
     put?: never
     post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/token': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Give a program its tokens
+     * @description For programs that act for a person. Browsers sign in at `/api/v1/session` instead.
+     */
+    post: operations['issue_tokens']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/token/refresh': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Exchange a refresh token
+     * @description The token is good once; presenting it again later ends the session, because two hold what one
+     *     was given. For ten seconds a repeated request is answered again, in case the answer was lost.
+     */
+    post: operations['refresh_tokens']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/token/revoke': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Revoke a refresh token
+     * @description Ends the session, and with it its access tokens and whatever they have open. Succeeds whether
+     *     the token was good or not (RFC 7009).
+     */
+    post: operations['revoke_tokens']
     delete?: never
     options?: never
     head?: never
@@ -835,6 +1137,43 @@ export interface components {
     }
     /** @enum {string} */
     AgentState: 'connected' | 'offline' | 'revoked'
+    /** @description A machine's token, without its text. */
+    ApiToken: {
+      created_at: components['schemas']['Timestamp']
+      expires_at: components['schemas']['Timestamp']
+      /** Format: uuid */
+      id: string
+      /** @description To the minute. */
+      last_used: components['schemas']['Timestamp']
+      /** @example video wall */
+      name: string
+      /**
+       * @description What it may do of what its owner may do; empty: all of it.
+       * @example [
+       *       "camera:*:view"
+       *     ]
+       */
+      scopes: string[]
+      /** Format: uuid */
+      user_id: string
+    }
+    /** @description What a machine shall have. */
+    ApiTokenRequest: {
+      /** @example video wall */
+      name: string
+      /**
+       * @description Permissions that narrow those of its owner; all of them when empty.
+       * @example [
+       *       "camera:*:view"
+       *     ]
+       */
+      scopes?: string[]
+      /**
+       * Format: int32
+       * @example 90
+       */
+      valid_for_days: number
+    }
     /** @description Who acted. */
     AuditActor: {
       /**
@@ -1022,6 +1361,9 @@ export interface components {
       | 'invalid_request'
       | 'unauthenticated'
       | 'wrong_credentials'
+      | 'wrong_code'
+      | 'second_factor_wanted'
+      | 'sign_in_expired'
       | 'forbidden'
       | 'cross_site'
       | 'link_invalid'
@@ -1030,6 +1372,9 @@ export interface components {
       | 'method_not_allowed'
       | 'request_timeout'
       | 'more_than_own'
+      | 'second_factor_exists'
+      | 'no_second_factor'
+      | 'too_many_tokens'
       | 'conflict'
       | 'taken'
       | 'last_administrator'
@@ -1054,6 +1399,18 @@ export interface components {
       | 'nothing_yet'
       | 'unavailable'
       | 'agent_timeout'
+    /** @description A code is wanted. `finish_sign_in` takes it within five minutes. */
+    CodeWanted: {
+      second_factor: components['schemas']['FactorKind']
+    }
+    /** @description A token with its text, which is shown this once. */
+    CreatedApiToken: components['schemas']['ApiToken'] & {
+      /**
+       * @description For `Authorization: Bearer`.
+       * @example cctv_AZVP8-0tfyGjsNak8cLjtGq0kXlmMZ3uXo0f9nC2vU8wq7h3
+       */
+      text: string
+    }
     /** @description The body of every answer that is not a success. */
     ErrorBody: {
       error: components['schemas']['Problem']
@@ -1067,6 +1424,8 @@ export interface components {
      * @enum {string}
      */
     ExportFormat: 'csv' | 'jsonl'
+    /** @enum {string} */
+    FactorKind: 'totp'
     /** @description A reason with its sentences. */
     Fault: {
       /** @example كان قرص الوكيل ممتلئًا. */
@@ -1074,6 +1433,19 @@ export interface components {
       /** @example The agent's disk was full. */
       message_en: string
       reason: components['schemas']['Reason']
+    }
+    /** @description A code of the app, or where one signs in also a recovery code. */
+    GivenCode: {
+      /** @example 123456 */
+      code: string
+    }
+    /** @description The password of whoever is signed in. */
+    GivenPassword: {
+      /**
+       * Format: password
+       * @example correct horse battery
+       */
+      password: string
     }
     /** @description People who have roles and permissions in common. */
     Group: {
@@ -1202,6 +1574,8 @@ export interface components {
     }
     /** @enum {string} */
     HealthState: 'live' | 'stale' | 'down' | 'offline' | 'off' | 'unknown'
+    /** @enum {string} */
+    HolderKind: 'browser' | 'program' | 'machine'
     /** @description An enrolment code. It works once and is shown once. */
     Invite: {
       /**
@@ -1361,6 +1735,21 @@ export interface components {
       roles?: string[]
       section?: string | null
     }
+    /** @description What an authenticator app is told. It is shown once, and counts when a code of it has been given. */
+    OfferedFactor: {
+      /** @example otpauth://totp/RTA%20CCTV:layla?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=RTA%20CCTV */
+      otpauth_uri: string
+      /**
+       * @description The same as a QR code, an SVG document.
+       * @example <svg></svg>
+       */
+      qr_svg: string
+      /**
+       * @description In base32, for typing.
+       * @example GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
+       */
+      secret: string
+    }
     /** @description A new password of one's own. */
     OwnPasswordChange: {
       /** Format: password */
@@ -1435,6 +1824,30 @@ export interface components {
          * @example 0.1.0
          */
         version?: string | null
+      }[]
+      /** @description Give this as `after` for the page that follows; absent on the last page. */
+      next?: string | null
+    }
+    /** @description A page of a list. */
+    Page_ApiToken: {
+      items: {
+        created_at: components['schemas']['Timestamp']
+        expires_at: components['schemas']['Timestamp']
+        /** Format: uuid */
+        id: string
+        /** @description To the minute. */
+        last_used: components['schemas']['Timestamp']
+        /** @example video wall */
+        name: string
+        /**
+         * @description What it may do of what its owner may do; empty: all of it.
+         * @example [
+         *       "camera:*:view"
+         *     ]
+         */
+        scopes: string[]
+        /** Format: uuid */
+        user_id: string
       }[]
       /** @description Give this as `after` for the page that follows; absent on the last page. */
       next?: string | null
@@ -1579,6 +1992,33 @@ export interface components {
       next?: string | null
     }
     /** @description A page of a list. */
+    Page_SignedInAt: {
+      items: {
+        /**
+         * @description Where it was begun.
+         * @example 192.0.2.7
+         */
+        address?: string | null
+        created_at: components['schemas']['Timestamp']
+        /**
+         * @description Whether it is the one that asks.
+         * @example false
+         */
+        current: boolean
+        /** @description When it ends if it is not used before. */
+        expires_at: components['schemas']['Timestamp']
+        /** Format: uuid */
+        id: string
+        kind: components['schemas']['HolderKind']
+        /** @description To the minute. */
+        last_seen: components['schemas']['Timestamp']
+        /** @example Mozilla/5.0 (X11; Linux x86_64) */
+        user_agent?: string | null
+      }[]
+      /** @description Give this as `after` for the page that follows; absent on the last page. */
+      next?: string | null
+    }
+    /** @description A page of a list. */
     Page_Site: {
       items: {
         /**
@@ -1705,6 +2145,11 @@ export interface components {
       stream?: components['schemas']['Stream'] | null
       to?: components['schemas']['Timestamp'] | null
     }
+    /** @description A refresh token. */
+    PresentedRefresh: {
+      /** @example cctvr_AZVP8-0tfyGjsNak8cLjtGq0kXlmMZ3uXo0f9nC2vU8wq7h3YtB1sR5dKeLxA4pJ0 */
+      refresh_token: string
+    }
     /** @description Which stream to measure. */
     ProbeOrder: {
       stream?: components['schemas']['Stream'] | null
@@ -1781,6 +2226,15 @@ export interface components {
      * @enum {string}
      */
     RecordingMode: 'continuous' | 'scheduled' | 'event' | 'off'
+    /** @description Ten codes that sign in once each, for when the app is gone. Shown this once. */
+    RecoveryCodes: {
+      /**
+       * @example [
+       *       "abcd-efgh-ijkl-mnop"
+       *     ]
+       */
+      codes: string[]
+    }
     /** @description What somebody with a certain job may do. */
     Role: {
       /** @description Comes with the product and cannot be changed. */
@@ -1819,6 +2273,17 @@ export interface components {
        */
       revision: number
     }
+    /** @description Whether one is asked for a code. */
+    SecondFactorState: {
+      /** @example true */
+      enabled: boolean
+      /**
+       * Format: int32
+       * @description Recovery codes that were not used.
+       * @example 10
+       */
+      recovery_codes_left: number
+    }
     /**
      * @description Lengths in seconds; `recorded`, `missing`, `policy`, `not_yet_reported` and `unexplained` add up
      *     to the spans.
@@ -1852,6 +2317,31 @@ export interface components {
       login: string
       /** Format: password */
       password: string
+    }
+    /** @description What a right password leads to: a session, or the question for a code. */
+    SignInAnswer: components['schemas']['Me'] | components['schemas']['CodeWanted']
+    /** @description A signed-in browser or program. */
+    SignedInAt: {
+      /**
+       * @description Where it was begun.
+       * @example 192.0.2.7
+       */
+      address?: string | null
+      created_at: components['schemas']['Timestamp']
+      /**
+       * @description Whether it is the one that asks.
+       * @example false
+       */
+      current: boolean
+      /** @description When it ends if it is not used before. */
+      expires_at: components['schemas']['Timestamp']
+      /** Format: uuid */
+      id: string
+      kind: components['schemas']['HolderKind']
+      /** @description To the minute. */
+      last_seen: components['schemas']['Timestamp']
+      /** @example Mozilla/5.0 (X11; Linux x86_64) */
+      user_agent?: string | null
     }
     /** @description One place with its agents and cameras. */
     Site: {
@@ -1938,6 +2428,39 @@ export interface components {
      * @example 2026-03-01T14:00:00.000Z
      */
     Timestamp: string
+    /** @description Login and password, and a code where the account has a second factor. */
+    TokenRequest: {
+      /** @example 123456 */
+      code?: string | null
+      /** @example layla */
+      login: string
+      /**
+       * Format: password
+       * @example correct horse battery
+       */
+      password: string
+    }
+    /** @description What a program acts with. */
+    Tokens: {
+      /**
+       * @description A JWT (RS256, RFC 9068) for `Authorization: Bearer`.
+       * @example eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6Ii4uLiJ9.eyJpc3MiOiJydGEtY2N0diJ9.c2ln
+       */
+      access_token: string
+      expires_at: components['schemas']['Timestamp']
+      /** @description When the refresh token ends if it is not used before. */
+      refresh_expires_at: components['schemas']['Timestamp']
+      /**
+       * @description Good once: it is exchanged for new tokens at `/api/v1/token/refresh`.
+       * @example cctvr_AZVP8-0tfyGjsNak8cLjtGq0kXlmMZ3uXo0f9nC2vU8wq7h3YtB1sR5dKeLxA4pJ0
+       */
+      refresh_token: string
+      /**
+       * @description Always `Bearer`.
+       * @example Bearer
+       */
+      token_type: string
+    }
     /**
      * @description Which recorded bytes leave the site by themselves.
      * @enum {string}
@@ -2235,6 +2758,15 @@ export interface components {
         'application/json': components['schemas']['ErrorBody']
       }
     }
+    /** @description `second_factor_exists`: There is a second factor already; remove it first. `no_second_factor`: There is no second factor. */
+    second_factor_exists_or_no_second_factor: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
     /** @description `too_many_attempts`: Too many attempts; wait a moment and try again. */
     too_many_attempts: {
       headers: {
@@ -2253,8 +2785,26 @@ export interface components {
         'application/json': components['schemas']['ErrorBody']
       }
     }
+    /** @description `too_many_tokens`: There are too many tokens already; revoke one first. */
+    too_many_tokens: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
     /** @description `unauthenticated`: Sign in to continue. */
     unauthenticated: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description `unauthenticated`: Sign in to continue. `wrong_credentials`: The login or the password is wrong. `wrong_code`: The code is wrong or was used already. */
+    unauthenticated_or_wrong_credentials_or_wrong_code: {
       headers: {
         [name: string]: unknown
       }
@@ -2280,8 +2830,26 @@ export interface components {
         'application/json': components['schemas']['ErrorBody']
       }
     }
+    /** @description `wrong_code`: The code is wrong or was used already. `sign_in_expired`: This sign-in took too long; begin again. */
+    wrong_code_or_sign_in_expired: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
     /** @description `wrong_credentials`: The login or the password is wrong. */
     wrong_credentials: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description `wrong_credentials`: The login or the password is wrong. `wrong_code`: The code is wrong or was used already. `second_factor_wanted`: A code of the second factor is needed. */
+    wrong_credentials_or_wrong_code_or_second_factor_wanted: {
       headers: {
         [name: string]: unknown
       }
@@ -2306,6 +2874,41 @@ export interface components {
 }
 export type $defs = Record<string, never>
 export interface operations {
+  get_keys: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A JWK set. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "keys": [
+           *         {
+           *           "alg": "RS256",
+           *           "e": "AQAB",
+           *           "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+           *           "kty": "RSA",
+           *           "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMs",
+           *           "use": "sig"
+           *         }
+           *       ]
+           *     }
+           */
+          'application/json': unknown
+        }
+      }
+      429: components['responses']['rate_limited']
+    }
+  }
   list_agents: {
     parameters: {
       query?: {
@@ -3231,6 +3834,136 @@ export interface operations {
       503: components['responses']['overloaded']
     }
   }
+  list_api_tokens: {
+    parameters: {
+      query?: {
+        /** @description Somebody else, for those who look after tokens; one's own when left out. */
+        user?: string
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Newest first; at most fifty. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "items": [
+           *         {
+           *           "created_at": "2026-03-01T14:00:00.000Z",
+           *           "expires_at": "2026-03-01T14:00:00.000Z",
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "last_used": "2026-03-01T14:00:00.000Z",
+           *           "name": "video wall",
+           *           "scopes": [
+           *             "camera:*:view"
+           *           ],
+           *           "user_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4"
+           *         }
+           *       ],
+           *       "next": "text"
+           *     }
+           */
+          'application/json': components['schemas']['Page_ApiToken']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden']
+      422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  create_api_token: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "name": "video wall",
+         *       "scopes": [
+         *         "camera:*:view"
+         *       ],
+         *       "valid_for_days": 90
+         *     }
+         */
+        'application/json': components['schemas']['ApiTokenRequest']
+      }
+    }
+    responses: {
+      /** @description The token. */
+      201: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "created_at": "2026-03-01T14:00:00.000Z",
+           *       "expires_at": "2026-03-01T14:00:00.000Z",
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "last_used": "2026-03-01T14:00:00.000Z",
+           *       "name": "video wall",
+           *       "scopes": [
+           *         "camera:*:view"
+           *       ],
+           *       "text": "cctv_AZVP8-0tfyGjsNak8cLjtGq0kXlmMZ3uXo0f9nC2vU8wq7h3",
+           *       "user_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4"
+           *     }
+           */
+          'application/json': components['schemas']['CreatedApiToken']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      408: components['responses']['request_timeout']
+      409: components['responses']['too_many_tokens']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  revoke_api_token: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Of `list_api_tokens`. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Revoked. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
   list_groups: {
     parameters: {
       query?: {
@@ -3606,6 +4339,248 @@ export interface operations {
       429: components['responses']['too_many_attempts']
       500: components['responses']['internal']
       503: components['responses']['overloaded']
+    }
+  }
+  replace_recovery_codes: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Recovery codes. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "codes": [
+           *         "abcd-efgh-ijkl-mnop"
+           *       ]
+           *     }
+           */
+          'application/json': components['schemas']['RecoveryCodes']
+        }
+      }
+      401: components['responses']['unauthenticated_or_wrong_credentials_or_wrong_code']
+      403: components['responses']['forbidden_or_cross_site']
+      409: components['responses']['second_factor_exists_or_no_second_factor']
+      429: components['responses']['too_many_attempts_or_rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  get_second_factor: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Whether there is one. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "enabled": true,
+           *       "recovery_codes_left": 10
+           *     }
+           */
+          'application/json': components['schemas']['SecondFactorState']
+        }
+      }
+      401: components['responses']['unauthenticated']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  offer_second_factor: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description What the app is told. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "otpauth_uri": "otpauth://totp/RTA%20CCTV:layla?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=RTA%20CCTV",
+           *       "qr_svg": "<svg></svg>",
+           *       "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+           *     }
+           */
+          'application/json': components['schemas']['OfferedFactor']
+        }
+      }
+      401: components['responses']['unauthenticated_or_wrong_credentials_or_wrong_code']
+      403: components['responses']['forbidden_or_cross_site']
+      409: components['responses']['second_factor_exists_or_no_second_factor']
+      429: components['responses']['too_many_attempts_or_rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  remove_second_factor: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "password": "correct horse battery"
+         *     }
+         */
+        'application/json': components['schemas']['GivenPassword']
+      }
+    }
+    responses: {
+      /** @description Removed. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated_or_wrong_credentials_or_wrong_code']
+      403: components['responses']['forbidden_or_cross_site']
+      408: components['responses']['request_timeout']
+      409: components['responses']['second_factor_exists_or_no_second_factor']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value']
+      429: components['responses']['too_many_attempts_or_rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  confirm_second_factor: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "code": "123456"
+         *     }
+         */
+        'application/json': components['schemas']['GivenCode']
+      }
+    }
+    responses: {
+      /** @description Recovery codes. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "codes": [
+           *         "abcd-efgh-ijkl-mnop"
+           *       ]
+           *     }
+           */
+          'application/json': components['schemas']['RecoveryCodes']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated_or_wrong_credentials_or_wrong_code']
+      403: components['responses']['forbidden_or_cross_site']
+      408: components['responses']['request_timeout']
+      409: components['responses']['second_factor_exists_or_no_second_factor']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value']
+      429: components['responses']['too_many_attempts_or_rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  list_own_sessions: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Newest first. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "items": [
+           *         {
+           *           "address": "192.0.2.7",
+           *           "created_at": "2026-03-01T14:00:00.000Z",
+           *           "current": false,
+           *           "expires_at": "2026-03-01T14:00:00.000Z",
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "kind": "browser",
+           *           "last_seen": "2026-03-01T14:00:00.000Z",
+           *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64)"
+           *         }
+           *       ],
+           *       "next": "text"
+           *     }
+           */
+          'application/json': components['schemas']['Page_SignedInAt']
+        }
+      }
+      401: components['responses']['unauthenticated']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  end_own_session: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Of `list_own_sessions`. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Ended, with everything it had open. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
     }
   }
   list_roles: {
@@ -4347,6 +5322,131 @@ export interface operations {
       503: components['responses']['overloaded']
     }
   }
+  reset_second_factor: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The person. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Removed. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  list_sessions: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The person. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Newest first. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "items": [
+           *         {
+           *           "address": "192.0.2.7",
+           *           "created_at": "2026-03-01T14:00:00.000Z",
+           *           "current": false,
+           *           "expires_at": "2026-03-01T14:00:00.000Z",
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "kind": "browser",
+           *           "last_seen": "2026-03-01T14:00:00.000Z",
+           *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64)"
+           *         }
+           *       ],
+           *       "next": "text"
+           *     }
+           */
+          'application/json': components['schemas']['Page_SignedInAt']
+        }
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden']
+      404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  end_sessions: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The person. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Ended, with everything they had open. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  end_session: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The person. */
+        id: string
+        /** @description Of `list_sessions`. */
+        session_id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Ended, with everything it had open. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
   set_user_status: {
     parameters: {
       query?: never
@@ -4724,10 +5824,10 @@ export interface operations {
       }
     }
     responses: {
-      /** @description Signed in. */
+      /** @description Signed in, or asked for a code. */
       200: {
         headers: {
-          /** @description The session. */
+          /** @description The session, or the sign-in. */
           'set-cookie'?: string
           [name: string]: unknown
         }
@@ -4746,7 +5846,7 @@ export interface operations {
            *       "user_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4"
            *     }
            */
-          'application/json': components['schemas']['Me']
+          'application/json': components['schemas']['SignInAnswer']
         }
       }
       400: components['responses']['invalid_request']
@@ -4779,6 +5879,60 @@ export interface operations {
       401: components['responses']['unauthenticated']
       403: components['responses']['forbidden_or_cross_site']
       429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  finish_sign_in: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "code": "123456"
+         *     }
+         */
+        'application/json': components['schemas']['GivenCode']
+      }
+    }
+    responses: {
+      /** @description Signed in. */
+      200: {
+        headers: {
+          /** @description The session. */
+          'set-cookie'?: string
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "arabic_name": "ليلى حسن",
+           *       "display_name": "Administrator",
+           *       "login": "admin",
+           *       "permissions": [
+           *         "camera:METRO:view",
+           *         "camera:METRO:playback",
+           *         "!camera:METRO:export"
+           *       ],
+           *       "user_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4"
+           *     }
+           */
+          'application/json': components['schemas']['Me']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['wrong_code_or_sign_in_expired']
+      403: components['responses']['cross_site']
+      408: components['responses']['request_timeout']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value']
+      429: components['responses']['too_many_attempts_or_rate_limited']
       500: components['responses']['internal']
     }
   }
@@ -4854,6 +6008,138 @@ export interface operations {
       401: components['responses']['unauthenticated']
       403: components['responses']['forbidden']
       429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  issue_tokens: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "code": "123456",
+         *       "login": "layla",
+         *       "password": "correct horse battery"
+         *     }
+         */
+        'application/json': components['schemas']['TokenRequest']
+      }
+    }
+    responses: {
+      /** @description The tokens. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "access_token": "eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6Ii4uLiJ9.eyJpc3MiOiJydGEtY2N0diJ9.c2ln",
+           *       "expires_at": "2026-03-01T14:00:00.000Z",
+           *       "refresh_expires_at": "2026-03-01T14:00:00.000Z",
+           *       "refresh_token": "cctvr_AZVP8-0tfyGjsNak8cLjtGq0kXlmMZ3uXo0f9nC2vU8wq7h3YtB1sR5dKeLxA4pJ0",
+           *       "token_type": "Bearer"
+           *     }
+           */
+          'application/json': components['schemas']['Tokens']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['wrong_credentials_or_wrong_code_or_second_factor_wanted']
+      403: components['responses']['cross_site']
+      408: components['responses']['request_timeout']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value']
+      429: components['responses']['too_many_attempts_or_rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  refresh_tokens: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "refresh_token": "cctvr_AZVP8-0tfyGjsNak8cLjtGq0kXlmMZ3uXo0f9nC2vU8wq7h3YtB1sR5dKeLxA4pJ0"
+         *     }
+         */
+        'application/json': components['schemas']['PresentedRefresh']
+      }
+    }
+    responses: {
+      /** @description New tokens. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "access_token": "eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6Ii4uLiJ9.eyJpc3MiOiJydGEtY2N0diJ9.c2ln",
+           *       "expires_at": "2026-03-01T14:00:00.000Z",
+           *       "refresh_expires_at": "2026-03-01T14:00:00.000Z",
+           *       "refresh_token": "cctvr_AZVP8-0tfyGjsNak8cLjtGq0kXlmMZ3uXo0f9nC2vU8wq7h3YtB1sR5dKeLxA4pJ0",
+           *       "token_type": "Bearer"
+           *     }
+           */
+          'application/json': components['schemas']['Tokens']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['cross_site']
+      408: components['responses']['request_timeout']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  revoke_tokens: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "refresh_token": "cctvr_AZVP8-0tfyGjsNak8cLjtGq0kXlmMZ3uXo0f9nC2vU8wq7h3YtB1sR5dKeLxA4pJ0"
+         *     }
+         */
+        'application/json': components['schemas']['PresentedRefresh']
+      }
+    }
+    responses: {
+      /** @description The token is not good (any more). */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['wrong_credentials']
+      403: components['responses']['cross_site']
+      408: components['responses']['request_timeout']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value']
+      429: components['responses']['too_many_attempts_or_rate_limited']
       500: components['responses']['internal']
     }
   }

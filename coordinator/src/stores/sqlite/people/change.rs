@@ -6,6 +6,7 @@ use shared::id::{GroupId, UserId};
 
 use super::super::SqlError;
 use super::super::columns::{Blob, Json};
+use super::super::sessions::end_all;
 use super::insert_user;
 use crate::domain::agency::{Agency, AgencyCode};
 use crate::domain::directory::Change;
@@ -125,22 +126,24 @@ fn reset_credentials(
     user: UserId,
     password: Option<&str>,
 ) -> Result<(), SqlError> {
-    if let Some(password) = password {
-        run(
+    match password {
+        Some(password) => run(
             sql,
             "update users set password = ?2 where id = ?1",
             &[&Blob(user), &password],
-        )?;
+        )?,
+        None => run(
+            sql,
+            "delete from second_factors where user_id = ?1",
+            &[&Blob(user)],
+        )?,
     }
     end_sessions(sql, user)
 }
 
 fn end_sessions(sql: &Connection, user: UserId) -> Result<(), SqlError> {
-    run(
-        sql,
-        "delete from sessions where user_id = ?1",
-        &[&Blob(user)],
-    )
+    end_all(sql, user)?;
+    Ok(())
 }
 
 fn touch_user(sql: &Connection, user: UserId) -> Result<(), SqlError> {

@@ -1,0 +1,5 @@
+//! Signing in: attempts, second factors, refresh tokens, keys of access tokens.
+
+mod attempts;
+mod second_factors;
+mod tokens;
