@@ -7,7 +7,9 @@
 //! exist.
 //!
 //! Nobody locks a colleague out: where the account has signed in lately, its attempts have a count
-//! of their own ([`Counted::LoginAt`]), which strangers elsewhere cannot raise. The alternative, to
+//! of their own ([`Counted::LoginAt`]) and no other, which neither strangers elsewhere nor other
+//! logins at the same address can raise. Whoever shares an address with the account can tell by that
+//! that it exists, which colleagues know. The alternative, to
 //! let a right password through whatever the count, would let the guesser go on guessing at full
 //! speed and see the right one by its answer. From a place that is new to the account the wait is a
 //! quarter of an hour at most, and an administrator can end it.

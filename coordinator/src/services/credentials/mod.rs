@@ -15,6 +15,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::json;
 use shared::clock::Clock;
+use shared::time::WallTime;
 
 pub use codes::{NewSecondFactor, SecondFactorError};
 pub use passwords::HashError;
@@ -137,21 +138,7 @@ impl Credentials {
     ) -> Result<Attempt, SignInError> {
         let now = self.clock.wall();
         let network = origin.address().map(lockout::network);
-        let mut keys = Vec::with_capacity(2);
-        if let Some(login) = login {
-            let since = now - PLACE_KNOWN;
-            keys.push(match network {
-                Some(network)
-                    if (self.store)
-                        .has_signed_in_at(login.clone(), network, since)
-                        .await? =>
-                {
-                    Counted::LoginAt(login, network).key()
-                }
-                _ => Counted::Login(login).key(),
-            });
-        }
-        keys.extend(network.map(|network| Counted::Address(network).key()));
+        let keys = self.counted(login, network, now).await?;
         match self.store.attempt(keys.clone(), now).await? {
             None => Ok(Attempt { keys, network }),
             Some(wait) => {
@@ -160,6 +147,23 @@ impl Credentials {
                 Err(SignInError::Wait { wait })
             }
         }
+    }
+
+    async fn counted(
+        &self,
+        login: Option<&Login>,
+        network: Option<IpAddr>,
+        now: WallTime,
+    ) -> Result<Vec<Key>, StoreError> {
+        let (store, since) = (&self.store, now - PLACE_KNOWN);
+        if let (Some(login), Some(network)) = (login, network)
+            && (store.has_signed_in_at(login.clone(), network, since)).await?
+        {
+            return Ok(vec![Counted::LoginAt(login, network).key()]);
+        }
+        let login = login.map(|login| Counted::Login(login).key());
+        let network = network.map(|network| Counted::Address(network).key());
+        Ok(login.into_iter().chain(network).collect())
     }
 
     /// Forgets wrong attempts at an account; `false` when there were none. Those of addresses stay.
