@@ -98,9 +98,10 @@ async fn camera_list() {
     config.agents.tunnel_listen = TunnelListen::At(free);
     config.storage.reserve_bytes = Bounded::new(0);
     unlimited(&mut config);
-    std::fs::create_dir_all(&config.data_dir).expect("a directory");
-    let cameras = seed(&config.data_dir).await;
     let clock = Arc::new(SystemClock::new());
+    let first = Coordinator::load(config.clone(), clock.clone()).await;
+    drop(first.expect("a first start"));
+    let cameras = seed(&config.data_dir).await;
     let coordinator = Coordinator::load(config, clock).await.expect("a start");
     let base = format!("http://{}", coordinator.http_address());
     let services = coordinator.services().clone();

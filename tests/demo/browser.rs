@@ -1,7 +1,5 @@
 //! The pages in Chromium against the demo.
 
-use std::path::Path;
-
 use anyhow::{Context as _, Result, ensure};
 use support::group;
 use tokio::process::Command;
@@ -12,18 +10,23 @@ use crate::{Demo, check, say, street};
 pub(crate) async fn test_pages(demo: &Demo) -> Result<()> {
     check::every_camera(demo).await?;
     say("Testing the pages in Chromium …");
-    let specs = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
+    let pages = support::repository().join("ui");
     let mut command = Command::new("npm");
     let status = group::join(&mut command)?
         .args(["run", "--silent", "e2e"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui"))
+        .current_dir(&pages)
         .env("BASE_URL", demo.centre.url())
         .env("CCTV_LOGIN", "admin")
         .env("CCTV_PASSWORD", demo.centre.first_password()?)
         .env("CCTV_EDGE_ONLY_CAMERA", street::EDGE_ONLY)
         .status()
         .await
-        .with_context(|| format!("running the specs in {}", specs.display()))?;
+        .with_context(|| {
+            format!(
+                "running the specs of tests/browser from {}",
+                pages.display()
+            )
+        })?;
     ensure!(status.success(), "the browser tests ended with {status}");
     Ok(())
 }

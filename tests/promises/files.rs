@@ -15,7 +15,7 @@ use tokio::process::Command;
 use crate::scenes::{Scene, camera, files, now};
 
 /// Real footage with AAC and B-frames, beside the checkout where there is some.
-const REAL: &str = "../../shared/testdata/car-gate-768x432-aac.mp4";
+const REAL: &str = "../shared/testdata/car-gate-768x432-aac.mp4";
 
 /// What a file has to contain: codec of the pictures, of the sound.
 type Streams = (&'static str, Option<&'static str>);
@@ -101,7 +101,7 @@ fn cameras() -> Vec<(CameraConfig, Streams)> {
             ("h264", Some("pcm_mulaw")),
         ),
     ];
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(REAL);
+    let path = support::repository().join(REAL);
     if path.exists() {
         let real = CameraConfig {
             source: Source::File { path },

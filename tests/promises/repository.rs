@@ -6,13 +6,6 @@ use std::process::Command;
 
 use serde_json::Value;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("tests/ has a parent")
-        .to_owned()
-}
-
 /// `deny.toml` says the same to cargo-deny; this test needs no extra program.
 #[test]
 fn nothing_with_copyleft_is_linked_into_the_programs() {
@@ -25,7 +18,7 @@ fn nothing_with_copyleft_is_linked_into_the_programs() {
             "--filter-platform",
             "x86_64-unknown-linux-gnu",
         ])
-        .current_dir(root())
+        .current_dir(support::repository())
         .output()
         .expect("cargo metadata runs");
     assert!(
@@ -110,7 +103,7 @@ fn is_permissive(licence: &str) -> bool {
 #[test]
 fn links_between_documents_lead_somewhere() {
     let mut broken = Vec::new();
-    for page in pages(&root()) {
+    for page in pages(&support::repository()) {
         let content = std::fs::read_to_string(&page).expect("a page can be read");
         for target in links(&content) {
             let directory = page.parent().expect("a page lies in a directory");

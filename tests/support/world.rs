@@ -393,5 +393,5 @@ impl Site {
 
 /// The built pages of this checkout.
 fn ui_directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/dist")
+    crate::repository().join("ui/dist")
 }

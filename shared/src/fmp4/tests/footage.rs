@@ -20,8 +20,7 @@ const PICTURES: usize = 100;
 
 /// Where footage is kept beside the repository, not in it.
 fn footage(name: &str) -> Option<PathBuf> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let path = root.join("shared/testdata").join(name);
+    let path = PathBuf::from("../../shared/testdata").join(name);
     if path.exists() {
         return Some(path);
     }
