@@ -27,7 +27,7 @@ use crate::metrics::{Meters, Metrics};
 use crate::quic::{self, Sessions};
 use crate::services::limits::{Allowances, Limits};
 use crate::services::users::FirstAdministrator;
-use crate::services::{ConsoleServices, Figures, Services, ServicesConfig};
+use crate::services::{ConsoleServices, Figures, Services, ServicesConfig, TokenNames};
 use crate::stores::rates::valkey::{self, Valkey};
 
 /// Where the first administrator's password is kept until somebody deletes it.
@@ -249,6 +249,10 @@ fn services_config(config: &Config) -> ServicesConfig {
         uploads_total: config.storage.max_uploads.as_usize(),
         reserve_bytes: config.storage.reserve_bytes.get(),
         edge_cache_bytes: config.storage.edge_cache_bytes.as_usize(),
+        tokens: TokenNames {
+            issuer: config.identity.issuer.as_str().to_owned(),
+            audience: config.identity.audience.as_str().to_owned(),
+        },
         ..ServicesConfig::new(&config.data_dir)
     }
 }

@@ -7,6 +7,7 @@
 mod agents;
 mod bounded;
 mod http;
+mod identity;
 mod limits;
 mod log;
 mod network;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use self::agents::{Address, Agents, TunnelListen};
 pub use self::bounded::Bounded;
 pub use self::http::{Http, HttpTls};
+pub use self::identity::{Identity, TokenName};
 pub use self::limits::{Allowance, Limits, Valkey, ValkeyUrl};
 pub use self::log::{Filter, Format, Log};
 pub use self::network::{Network, Networks};
@@ -37,6 +39,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub http: Http,
     pub agents: Agents,
+    pub identity: Identity,
     pub storage: Storage,
     pub limits: Limits,
     pub valkey: Valkey,
@@ -49,6 +52,7 @@ impl Default for Config {
             data_dir: "/var/lib/cctv-coordinator".into(),
             http: Http::default(),
             agents: Agents::default(),
+            identity: Identity::default(),
             storage: Storage::default(),
             limits: Limits::default(),
             valkey: Valkey::default(),
@@ -134,6 +138,11 @@ mod tests {
                 "[http]\nallowed_origins = [\"*\"]",
                 2,
                 &["`*`", "https://wall.example"],
+            ),
+            (
+                "[identity]\nissuer = \"two words\"",
+                2,
+                &["two words", "rta-cctv"],
             ),
             ("[htpp]\n", 1, &["htpp", "http"]),
         ] {

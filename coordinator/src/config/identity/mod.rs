@@ -1,0 +1,75 @@
+//! `[identity]`: what our access tokens call themselves, and who else vouches for people.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::text::Line;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Identity {
+    /// `iss` of our access tokens.
+    pub issuer: TokenName,
+    /// `aud` of our access tokens.
+    pub audience: TokenName,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self {
+            issuer: TokenName::ours(),
+            audience: TokenName::ours(),
+        }
+    }
+}
+
+/// A name in a token: of who signed it, or of whom it is for (`StringOrURI`, RFC 7519, section 2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TokenName(Line<200>);
+
+impl TokenName {
+    fn ours() -> Self {
+        Self::try_from("rta-cctv".to_owned()).unwrap_or_else(|error| unreachable!("{error}"))
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl TryFrom<String> for TokenName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let line: Option<Line<200>> = text.parse().ok();
+        // Compared byte by byte with what stands in tokens, so nothing is mended here.
+        line.filter(|line| line.as_str() == text && !text.contains(char::is_whitespace))
+            .map(Self)
+            .ok_or_else(|| {
+                format!("`{text}` is not a name in tokens, such as \"rta-cctv\" or \"https://cctv.example\": 1 to 200 characters without spaces")
+            })
+    }
+}
+
+impl From<TokenName> for String {
+    fn from(name: TokenName) -> Self {
+        name.0.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_tokens_are_taken_as_they_are_or_not_at_all() {
+        let name = |text: &str| TokenName::try_from(text.to_owned());
+        assert_eq!(
+            name("https://cctv.example").unwrap().as_str(),
+            "https://cctv.example"
+        );
+        for bad in ["", " rta", "rta cctv", "rta\n", &"x".repeat(201)] {
+            assert!(name(bad).is_err(), "{bad:?}");
+        }
+    }
+}
