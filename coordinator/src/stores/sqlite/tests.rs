@@ -2,24 +2,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use shared::id::{AgentId, CameraId, PlaybackId, SegmentId, SessionId};
-use shared::segment::StreamKind;
-use shared::time::{TimeRange, WallTime};
-use shared::timeline::Reason;
-use shared::wire::control::{Action, UploadPolicy};
 use tempfile::TempDir;
 
 use super::{FILE, Opening, SqlError, Sqlite, migrate};
-use crate::domain::audit::What;
-use crate::domain::audit::chain::Verifier;
-use crate::domain::group::RoleCode;
-use crate::domain::segment::{CentreCopy, EdgeCopy};
 use crate::stores::{Store, StoreError};
 
 async fn fresh() -> (Arc<dyn Store>, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     (super::open(directory.path()).await.unwrap(), directory)
 }
+
+mod upgrades;
 
 mod suite {
     crate::stores::suite::store_suite!(super::fresh);
@@ -35,10 +28,6 @@ fn migrated() -> Connection {
     let mut connection = Connection::open_in_memory().unwrap();
     migrate::to_newest(&mut connection).unwrap();
     connection
-}
-
-fn schema_of_file(path: &Path) -> Vec<(String, String)> {
-    objects_of(&Connection::open(path).unwrap())
 }
 
 /// Tables, indexes and their SQL, with white space made equal; a column that was added stands there
@@ -210,151 +199,6 @@ async fn what_was_written_is_there_after_the_next_start() {
         store.secret("key", b"later".to_vec()).await.unwrap(),
         b"first"
     );
-}
-
-fn id<T>(byte: u8, read: impl Fn(&[u8]) -> Option<T>) -> T {
-    read(&[byte; 16]).unwrap()
-}
-
-#[tokio::test]
-async fn a_database_of_the_first_version_is_still_understood() {
-    understand(include_str!("fixtures/v1.sql"), 1, None).await;
-}
-
-#[tokio::test]
-async fn a_database_of_the_second_version_is_still_understood() {
-    understand(include_str!("fixtures/v2.sql"), 3, Some("Asia/Dubai")).await;
-}
-
-/// A database of every released version is opened, migrated, and still tells the same.
-async fn understand(fixture: &str, entries: u64, time_zone: Option<&str>) {
-    let directory = tempfile::tempdir().unwrap();
-    let old = Connection::open(directory.path().join(FILE)).unwrap();
-    old.execute_batch(fixture).unwrap();
-    drop(old);
-    let store = reopen(directory.path()).await;
-    let agent = store
-        .agent(id(2, AgentId::from_slice))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        (agent.name.as_str(), agent.site_name.as_str()),
-        ("harbour-1", "Harbour Road")
-    );
-    let greeting = agent.greeting.unwrap();
-    assert_eq!(greeting.version, "0.1.0");
-    assert_eq!(greeting.time_zone.as_deref(), time_zone);
-    let uplink = agent.status.unwrap().heartbeat.uplink;
-    assert_eq!(
-        (uplink.upload_backlog, uplink.clock_offset_us),
-        (2, Some(-3))
-    );
-    let camera = store
-        .camera(id(8, CameraId::from_slice))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        (camera.title(), camera.agency.as_str()),
-        ("البوابة", "METRO")
-    );
-    assert_eq!(camera.settings.upload, Some(UploadPolicy::OnDemand));
-    assert_eq!(
-        store.invites().await.unwrap()[0]
-            .used
-            .as_ref()
-            .unwrap()
-            .agent,
-        agent.id
-    );
-    let command = store.pending_command(agent.id).await.unwrap().unwrap();
-    assert!(matches!(
-        command.action,
-        Action::Configure { revision: 3, .. }
-    ));
-    let range = TimeRange::new(WallTime::from_secs(0), WallTime::from_secs(60)).unwrap();
-    let facts = store
-        .facts(camera.id, StreamKind::Main, range)
-        .await
-        .unwrap();
-    let copies: Vec<_> = facts
-        .pieces
-        .iter()
-        .map(|piece| (piece.edge, piece.centre))
-        .collect();
-    assert_eq!(
-        copies,
-        [
-            (EdgeCopy::Present, CentreCopy::Stored),
-            (EdgeCopy::Growing, CentreCopy::Absent)
-        ]
-    );
-    assert_eq!(facts.missing[0].1, Reason::CameraStalled);
-    assert_eq!(facts.reported_until, Some(WallTime::from_secs(5)));
-    for segment in [10, 15] {
-        let segment = id(segment, SegmentId::from_slice);
-        let fragments = store.fragments(segment).await.unwrap();
-        assert_eq!(fragments.len(), 2);
-        assert_eq!((fragments[1].offset, fragments[1].length), (1_500, 100));
-        let known = store.segment(segment).await.unwrap().unwrap();
-        assert_eq!(known.head.tracks[0].codec, "avc1.4d401f");
-    }
-    assert_eq!(
-        store
-            .footage(camera.id, StreamKind::Main, range)
-            .await
-            .unwrap()
-            .len(),
-        2
-    );
-    assert_eq!(store.stored_totals().await.unwrap(), (1, 1_600));
-    assert_eq!(store.set_aside().await.unwrap(), 1);
-    let (session, _) = store
-        .session(id(20, SessionId::from_slice))
-        .await
-        .unwrap()
-        .unwrap();
-    let person = store.person(session.user).await.unwrap().unwrap();
-    assert!(person.user.roles.contains(&RoleCode::operator()));
-    let rules: Vec<_> = person.rules.iter().map(ToString::to_string).collect();
-    assert_eq!(rules, ["camera:own:view", "camera:own:playback"]);
-    let playback = store
-        .playback(id(22, PlaybackId::from_slice))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!((playback.session, playback.camera), (session.id, camera.id));
-    assert_eq!(
-        store.secret("playback_links", Vec::new()).await.unwrap(),
-        [23; 32]
-    );
-    assert_chained(&*store, entries).await;
-    drop(store);
-    let newest = schema_of_file(&directory.path().join(FILE));
-    assert_eq!(newest, schema_of(include_str!("schema.sql")));
-}
-
-/// The entries of old are in the chain as they were, followed by one that says so.
-async fn assert_chained(store: &dyn Store, entries: u64) {
-    let records = store.audit_records(0, 10).await.unwrap();
-    assert_eq!(records.len() as u64, entries + 1);
-    let mut verifier = Verifier::new(Vec::new());
-    for record in &records {
-        verifier.next(record).unwrap();
-    }
-    assert_eq!(verifier.end().unwrap(), store.audit_head().await.unwrap());
-    let first = &records[0];
-    assert_eq!(
-        (&*first.who, &*first.what),
-        (&b"user"[..], &b"signed_in"[..])
-    );
-    assert_eq!(first.who_id.as_deref(), Some(&[19; 16][..]));
-    assert_eq!(first.address.as_deref(), Some(&b"192.0.2.1"[..]));
-    let note = records.last().unwrap();
-    assert_eq!(note.what, What::AuditChained.name().as_bytes());
-    let details = serde_json::json!({ "entries": entries }).to_string();
-    assert_eq!(note.details, Some(details.into_bytes()));
 }
 
 /// The index that a search by any one thing goes by.
