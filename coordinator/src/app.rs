@@ -20,7 +20,7 @@ use crate::ca::{self, Authority};
 use crate::config::{self, Config};
 use crate::domain::rate::Rate;
 use crate::http::certificate::{Certificate, Files};
-use crate::http::places::Places;
+use crate::http::places::{Places, Sockets};
 use crate::http::serve::{Patience, Server};
 use crate::http::{self, Api};
 use crate::metrics::{Meters, Metrics};
@@ -35,6 +35,9 @@ pub const FIRST_PASSWORD_FILE: &str = "first-password.txt";
 
 /// The catalogue's file; `stores` opens it.
 const CATALOGUE: &str = "coordinator.sqlite";
+
+/// WebSockets that one person may have open: a page in each tab of a few workplaces.
+const SOCKETS_EACH: usize = 64;
 
 /// How often it is looked whether the coordinator's own certificate is to be renewed.
 const RENEWAL_CHECK: Duration = Duration::from_secs(3600);
@@ -104,6 +107,7 @@ impl Coordinator {
             allowed_origins: config.http.allowed_origins.clone().into(),
             secure: config.http.secure_cookies || http.tls.is_some(),
             request_timeout: seconds(config.http.request_timeout_seconds.get()),
+            sockets: Sockets::new(config.http.max_connections.as_usize(), SOCKETS_EACH),
             stopping: CancellationToken::new(),
         });
         Ok(Self {

@@ -100,6 +100,7 @@ codes! {
     UnsupportedMediaType UNSUPPORTED_MEDIA_TYPE: "The request must be JSON.", "يجب أن يكون الطلب بتنسيق JSON.";
     RangeNotSatisfiable RANGE_NOT_SATISFIABLE: "The file does not have the bytes that were asked for.", "لا يحتوي الملف على البايتات المطلوبة.";
     InvalidValue UNPROCESSABLE_ENTITY: "A value in the request is not allowed.", "إحدى القيم في الطلب غير مسموح بها.";
+    UpgradeRequired UPGRADE_REQUIRED: "This address is for WebSockets only.", "هذا العنوان مخصص لاتصالات WebSocket فقط.";
     WrongPassword UNPROCESSABLE_ENTITY: "The old password is wrong.", "كلمة المرور القديمة غير صحيحة.";
     WeakPassword UNPROCESSABLE_ENTITY: "This password cannot be used; take a longer one that is hard to guess.", "لا يمكن استخدام كلمة المرور هذه؛ اختر كلمة أطول يصعب تخمينها.";
     TooManyAttempts TOO_MANY_REQUESTS: "Too many attempts; wait a moment and try again.", "محاولات كثيرة جدًا؛ انتظر قليلًا ثم حاول مرة أخرى.";
@@ -228,6 +229,10 @@ refusals! {
     WithQuery: InvalidRequest InvalidValue;
     /// Answers of operations that change something.
     Changing: Forbidden CrossSite;
+    /// Answers of WebSockets, which pages of other sites may not open.
+    CrossOrigin: CrossSite;
+    /// Answers of what is for WebSockets only.
+    Upgrade: UpgradeRequired Overloaded;
     /// Answers of operations that read a body.
     WithBody: InvalidRequest RequestTimeout PayloadTooLarge UnsupportedMediaType InvalidValue;
     /// Answers of operations that not every role may use.

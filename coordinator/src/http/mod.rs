@@ -42,6 +42,7 @@ pub mod tokens;
 mod translate;
 pub mod ui;
 pub mod vocabulary;
+pub mod ws;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -89,6 +90,8 @@ pub struct Api {
     /// Whether all browsers reach us over TLS; [`client::Client`] says it of one.
     pub secure: bool,
     pub request_timeout: Duration,
+    /// WebSockets that are open.
+    pub sockets: places::Sockets,
     /// Cancelled when the program is about to end.
     pub stopping: CancellationToken,
 }
@@ -161,6 +164,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(iam::agencies::replace_agency))
         .routes(routes!(iam::me::get_own_user))
         .routes(routes!(iam::me::set_own_password))
+        .routes(routes!(ws::open_hub))
         .routes(routes!(openapi::get_openapi))
         .routes(routes!(errors::list_errors))
         .routes(routes!(postman::get_postman))

@@ -1,11 +1,12 @@
-//! How many connections there may be: of all, and of one address, so that nobody holds the places of
-//! everybody. Also knows when places are short, which is when idle connections have to go.
+//! How many connections there may be: of all, and of one address or person, so that nobody holds the
+//! places of everybody. Also knows when places are short, which is when idle connections have to go.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use shared::id::UserId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::config::Networks;
@@ -14,17 +15,16 @@ use crate::config::Networks;
 pub struct Places {
     free: Arc<Semaphore>,
     total: usize,
-    each: usize,
     /// Proxies, through which many come.
     exempt: Networks,
-    held: Mutex<HashMap<IpAddr, usize>>,
+    shares: Arc<Shares<IpAddr>>,
     short: watch::Sender<bool>,
 }
 
 /// A place that is given back when it is dropped.
 pub struct Place {
     places: Arc<Places>,
-    address: IpAddr,
+    share: Option<Share<IpAddr>>,
     permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -34,9 +34,8 @@ impl Places {
         Arc::new(Self {
             free: Arc::new(Semaphore::new(total)),
             total,
-            each: each.min(total / 2).max(1),
             exempt,
-            held: Mutex::default(),
+            shares: Shares::new(each.min(total / 2).max(1)),
             short: watch::Sender::new(false),
         })
     }
@@ -52,18 +51,14 @@ impl Places {
         permit: OwnedSemaphorePermit,
         address: IpAddr,
     ) -> Option<Place> {
-        let site = allotment(address);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = held.entry(site).or_default();
-        if *count >= self.each && !self.exempt.contains(address) {
-            return None;
-        }
-        *count += 1;
-        drop(held);
+        let share = match self.exempt.contains(address) {
+            true => None,
+            false => Some(self.shares.take(allotment(address))?),
+        };
         self.look();
         Some(Place {
             places: self.clone(),
-            address: site,
+            share,
             permit: Some(permit),
         })
     }
@@ -86,18 +81,84 @@ impl Places {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let places = &self.places;
-        let mut held = places.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut count) = held.entry(self.address) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
+        // Free before anybody looks.
+        drop((self.share.take(), self.permit.take()));
+        self.places.look();
+    }
+}
+
+/// Places of WebSockets, which outlive the request that opens them.
+pub struct Sockets {
+    free: Arc<Semaphore>,
+    shares: Arc<Shares<UserId>>,
+}
+
+/// The place of one, given back when it is dropped.
+pub struct Socket {
+    _permit: OwnedSemaphorePermit,
+    _share: Share<UserId>,
+}
+
+impl Sockets {
+    /// `each` person may have so many of `total`.
+    pub fn new(total: usize, each: usize) -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(total)),
+            shares: Shares::new(each),
+        }
+    }
+
+    /// A place, if there is one and the person has not their share already.
+    pub(super) fn take(&self, user: UserId) -> Option<Socket> {
+        let share = self.shares.take(user)?;
+        let permit = self.free.clone().try_acquire_owned().ok()?;
+        Some(Socket {
+            _permit: permit,
+            _share: share,
+        })
+    }
+}
+
+/// Counts what each of many holds, up to a limit.
+struct Shares<K: Eq + Hash> {
+    each: usize,
+    held: Mutex<HashMap<K, usize>>,
+}
+
+/// One of somebody's, given back when it is dropped.
+struct Share<K: Eq + Hash> {
+    shares: Arc<Shares<K>>,
+    holder: K,
+}
+
+impl<K: Eq + Hash + Copy> Shares<K> {
+    fn new(each: usize) -> Arc<Self> {
+        let held = Mutex::default();
+        Arc::new(Self { each, held })
+    }
+
+    fn take(self: &Arc<Self>, holder: K) -> Option<Share<K>> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = held.entry(holder).or_default();
+        if *count >= self.each {
+            return None;
+        }
+        *count += 1;
+        let shares = self.clone();
+        Some(Share { shares, holder })
+    }
+}
+
+impl<K: Eq + Hash> Drop for Share<K> {
+    fn drop(&mut self) {
+        let mut held = self.shares.held.lock();
+        let held = held.as_mut().unwrap_or_else(|poisoned| poisoned.get_mut());
+        if let Some(count) = held.get_mut(&self.holder) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&self.holder);
             }
         }
-        drop(held);
-        // Free before anybody looks.
-        drop(self.permit.take());
-        places.look();
     }
 }
 
@@ -140,7 +201,7 @@ mod tests {
         assert_eq!(places.free.available_permits(), 20 - 2 - 1 - 10);
         drop((first, other, many));
         assert_eq!(places.free.available_permits(), 20);
-        assert!(places.held.lock().unwrap().is_empty());
+        assert!(places.shares.held.lock().unwrap().is_empty());
     }
 
     #[test]

@@ -223,8 +223,8 @@ impl Services {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
             }
         };
-        let both = futures::future::join(housekeeping, self.audit.follow());
-        stop.run_until_cancelled(both).await;
+        let all = futures::future::join3(housekeeping, self.audit.follow(), self.access.follow());
+        stop.run_until_cancelled(all).await;
         self.audit.finish().await;
     }
 

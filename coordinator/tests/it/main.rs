@@ -18,6 +18,7 @@ mod pages;
 mod peer;
 mod playback;
 mod refusals;
+mod revocation;
 mod session;
 mod tricks;
 mod tunnel;

@@ -235,6 +235,13 @@ impl Browser {
             .await
     }
 
+    /// The answer as it comes in, with this cookie instead of the browser's own.
+    pub(crate) async fn open(&self, path: &str, cookie: &str, range: &str) -> reqwest::Response {
+        let request = self.client.get(format!("{}{path}", self.base));
+        let request = request.header("cookie", cookie).header("range", range);
+        request.send().await.unwrap()
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(Method::POST, path, Some(body), &[]).await
     }

@@ -29,7 +29,7 @@ use crate::domain::audit::chain::Head;
 use crate::domain::audit::search::{Place, Search, Written};
 use crate::domain::audit::witness::Dispute;
 use crate::domain::audit::{What, Who};
-use crate::services::access::Actor;
+use crate::services::access::{Actor, Ended, Ground};
 use crate::services::audit::{AuditError, ChainView};
 
 /// Longest text or object that is looked for.
@@ -287,12 +287,13 @@ pub async fn export_audit(
     };
     let audit = &api.services.audit;
     let found = audit.export(&grant, query.search()?, name).await?;
+    let standing = api.services.access.standing(&actor, Ground::Unchanged);
     let body = match export.format.unwrap_or_default() {
         ExportFormat::Csv => {
             let head = futures::stream::once(async { csv::head() });
-            file(head.chain(found.map(|page| csv::lines(page?))))
+            file(standing.guard(head.chain(found.map(|page| csv::lines(page?))).boxed()))
         }
-        ExportFormat::Jsonl => file(found.map(|page| lines(page?))),
+        ExportFormat::Jsonl => file(standing.guard(found.map(|page| lines(page?)).boxed())),
     };
     let disposition = format!("attachment; filename=\"audit.{name}\"");
     let headers = [
@@ -318,6 +319,8 @@ enum ExportError {
     Audit(#[from] AuditError),
     #[error("could not write a line: {0}")]
     Write(String),
+    #[error(transparent)]
+    Ended(#[from] Ended),
 }
 
 fn lines(entries: Vec<Written>) -> Result<Bytes, ExportError> {

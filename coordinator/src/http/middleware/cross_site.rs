@@ -1,4 +1,4 @@
-//! Refuses requests that change something and come from another site's page.
+//! Refuses requests that change something, and WebSockets, that come from another site's page.
 //!
 //! The session cookie is `SameSite=Strict`, so such a request should carry no session anyway; this
 //! is the second lock. A page says where it is from in `Origin`: our own host, or one of
@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, UPGRADE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -28,12 +28,18 @@ pub async fn layer(
     next: Next,
 ) -> Response {
     let (method, headers) = (request.method(), request.headers());
-    let welcome = !changes(method)
+    let welcome = !(changes(method) || opens_socket(headers))
         || is_welcome(headers, request.uri(), client.secure, &allowed).unwrap_or(false);
     if !welcome {
         return Error::new(Code::CrossSite).into_response();
     }
     next.run(request).await
+}
+
+/// Browsers let every page open a WebSocket anywhere (RFC 6455 section 10.2).
+fn opens_socket(headers: &HeaderMap) -> bool {
+    let mut upgrades = headers.get_all(UPGRADE).iter();
+    upgrades.any(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 fn changes(method: &Method) -> bool {

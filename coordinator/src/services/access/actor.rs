@@ -163,6 +163,13 @@ impl Actor {
             .from_origin(self.origin.clone())
     }
 
+    /// Whether nothing about them and what they may do is different.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        let (one, two) = (&self.person, &other.person);
+        Arc::ptr_eq(one, two)
+            || one.user == two.user && one.permissions.rules() == two.permissions.rules()
+    }
+
     pub(in crate::services) fn decide(&self, deed: Deed, object: Object<'_>) -> Decision {
         decide(&self.person.permissions, deed, object)
     }

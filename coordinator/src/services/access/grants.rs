@@ -116,4 +116,8 @@ impl PlaybackGrant {
     pub const fn camera(&self) -> &Camera {
         &self.grant.camera
     }
+
+    pub(in crate::services) const fn actor(&self) -> &Actor {
+        &self.grant.actor
+    }
 }

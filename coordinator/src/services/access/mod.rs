@@ -8,6 +8,7 @@ mod grants;
 mod machines;
 mod people;
 mod sign_in;
+mod standing;
 
 use actor::Known;
 pub use actor::{Actor, Door, SessionToken};
@@ -15,12 +16,14 @@ pub use grants::{AdminGrant, CameraGrant, PlaybackGrant};
 pub use machines::{ApiTokenError, NewApiToken};
 use people::People;
 pub use sign_in::{IssueError, Issued, SignIn, SignedIn};
+pub use standing::{Ended, Ground, News, Standing};
 
 use std::sync::Arc;
 
 use serde_json::json;
 use shared::clock::Clock;
 use shared::id::{CameraId, PlaybackId, UserId};
+use tokio::sync::watch;
 
 use super::Parts;
 use super::audit::notes::Notes;
@@ -45,6 +48,8 @@ pub struct Access {
     tokens: Arc<Tokens>,
     people: Arc<People>,
     notes: Arc<Notes>,
+    /// Counts how often somebody may have come to do something else than before.
+    changes: Arc<watch::Sender<u64>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +75,7 @@ impl Access {
             tokens,
             people: Arc::default(),
             notes: Arc::clone(&parts.notes),
+            changes: Arc::new(watch::Sender::new(0)),
         }
     }
 
@@ -113,13 +119,14 @@ impl Access {
         Ok(actor)
     }
 
-    /// Whether whoever came in may still be here; asked again and again by what takes long.
-    ///
-    /// # Errors
-    /// [`AccessError::Unauthenticated`] when not.
-    pub async fn still(&self, actor: &Actor) -> Result<Actor, AccessError> {
+    /// Whether whoever came in may still be here, and whether that counts as using the session.
+    async fn recheck(&self, actor: &Actor, uses: bool) -> Result<Actor, AccessError> {
         let found = self.store.session(actor.session()).await?;
-        self.check_session(found, actor.origin.clone()).await
+        let origin = actor.origin.clone();
+        if uses {
+            return self.check_session(found, origin).await;
+        }
+        self.live_session(found, origin).await.map(|(_, it)| it)
     }
 
     /// Ends the actor's session and everything that hangs on it.
@@ -256,14 +263,25 @@ impl Access {
         found: Option<(Session, u64)>,
         origin: Origin,
     ) -> Result<Actor, AccessError> {
+        let (session, actor) = self.live_session(found, origin).await?;
+        let now = self.clock.wall();
+        if session.wants_touch(now) {
+            self.store.touch_session(session.id, now).await?;
+        }
+        Ok(actor)
+    }
+
+    /// The session if it is live, and the actor that it makes.
+    async fn live_session(
+        &self,
+        found: Option<(Session, u64)>,
+        origin: Origin,
+    ) -> Result<(Session, Actor), AccessError> {
         let now = self.clock.wall();
         let (session, revision) = found
             .filter(|(session, _)| session.is_live(now))
             .ok_or(AccessError::Unauthenticated)?;
         let person = self.person(session.user, revision).await?;
-        if session.wants_touch(now) {
-            self.store.touch_session(session.id, now).await?;
-        }
         let (person, door) = match &session.kind {
             SessionKind::Browser => (person, Door::Session(session.id)),
             SessionKind::Client => (person, Door::AccessToken(session.id)),
@@ -276,12 +294,13 @@ impl Access {
                 }
             }
         };
-        Ok(Actor {
+        let actor = Actor {
             person,
             door,
             expires_at: session.expires_at(),
             origin,
-        })
+        };
+        Ok((session, actor))
     }
 
     /// What is refused is noted, also where it is hidden from whoever asks.

@@ -17,7 +17,7 @@ use shared::time::WallTime;
 pub use open::{Opened, SegmentRequest, Wanted};
 
 use self::edge::EdgeFootage;
-use super::access::{AccessError, CameraGrant, PlaybackGrant};
+use super::access::{AccessError, CameraGrant, Ended, PlaybackGrant};
 use super::audit::notes::Notes;
 use super::edge_source::EdgeError;
 use super::users::random_bytes;
@@ -83,6 +83,17 @@ pub enum PlaybackError {
     Objects(#[from] ObjectError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<Ended> for PlaybackError {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Session => Self::Unauthenticated,
+            Ended::Forbidden => Self::Forbidden,
+            Ended::Unknown(error) => Self::Store(error),
+            Ended::Stopping => Self::Store(StoreError::Closed),
+        }
+    }
 }
 
 impl From<AccessError> for PlaybackError {

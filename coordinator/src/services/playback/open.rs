@@ -7,9 +7,10 @@ use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use serde_json::json;
 use shared::id::{PlaybackId, SegmentId};
 
-use super::super::access::{Actor, PlaybackGrant};
+use super::super::access::{Actor, Ground, PlaybackGrant};
 use super::super::storage::note_lost;
 use super::{PlaybackError, Playbacks};
+use crate::domain::access::Deed;
 use crate::domain::audit::What;
 use crate::domain::segment::{CentreCopy, EdgeCopy, Segment};
 use crate::stores::objects::ObjectError;
@@ -55,7 +56,7 @@ pub struct Opened {
     pub total: Option<u64>,
     /// Which bytes these are; never empty.
     pub range: Range<u64>,
-    /// Exactly the range, or an error in mid-stream.
+    /// Exactly the range, or an error in mid-stream: also when whoever watches may no longer.
     pub bytes: BoxStream<'static, Result<Bytes, PlaybackError>>,
 }
 
@@ -106,10 +107,12 @@ impl Playbacks {
             grant.entry(now, What::PlaybackSought).with(details)
         });
         let counted = bytes.inspect_ok(move |piece| figures.playback_bytes.add(piece.len() as u64));
+        let ground = Ground::Camera(playback.camera, Deed::PlayCamera);
+        let standing = self.access.standing(grant.actor(), ground);
         Ok(Opened {
             total: segment.root.map(|_| size),
             range,
-            bytes: counted.boxed(),
+            bytes: standing.guard(counted).boxed(),
         })
     }
 

@@ -1058,6 +1058,28 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/ws': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Listen
+     * @description A WebSocket (RFC 6455). The coordinator sends `HubMessage`s as text; what clients send is not
+     *     looked at. It is closed with 4401 when the session ends, within two seconds of whatever ends it,
+     *     with 1001 when the coordinator stops and with 1013 when it is busy.
+     */
+    get: operations['open_hub']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
 }
 export type webhooks = Record<string, never>
 export interface components {
@@ -1387,6 +1409,7 @@ export interface components {
       | 'unsupported_media_type'
       | 'range_not_satisfiable'
       | 'invalid_value'
+      | 'upgrade_required'
       | 'wrong_password'
       | 'weak_password'
       | 'too_many_attempts'
@@ -1576,6 +1599,24 @@ export interface components {
     HealthState: 'live' | 'stale' | 'down' | 'offline' | 'off' | 'unknown'
     /** @enum {string} */
     HolderKind: 'browser' | 'program' | 'machine'
+    /** @description What the coordinator says. */
+    HubMessage:
+      | {
+          server_time: components['schemas']['Timestamp']
+          /** @enum {string} */
+          type: 'HELLO'
+        }
+      | {
+          me: components['schemas']['Me']
+          /** @enum {string} */
+          type: 'ACCESS_CHANGED'
+        }
+      | {
+          message_ar: string
+          message_en: string
+          /** @enum {string} */
+          type: 'SESSION_ENDED'
+        }
     /** @description An enrolment code. It works once and is shown once. */
     Invite: {
       /**
@@ -2823,6 +2864,15 @@ export interface components {
     }
     /** @description `unsupported_media_type`: The request must be JSON. */
     unsupported_media_type: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description `upgrade_required`: This address is for WebSockets only. */
+    upgrade_required: {
       headers: {
         [name: string]: unknown
       }
@@ -6217,6 +6267,38 @@ export interface operations {
           'text/plain': string
         }
       }
+    }
+  }
+  open_hub: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description `HubMessage`s. */
+      101: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "server_time": "2026-03-01T14:00:00Z",
+           *       "type": "HELLO"
+           *     }
+           */
+          'application/json': components['schemas']['HubMessage']
+        }
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['cross_site']
+      426: components['responses']['upgrade_required']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
     }
   }
 }
