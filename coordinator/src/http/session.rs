@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::actor::{
-    SIGN_IN_COOKIE, no_session_cookie, no_sign_in_cookie, presented, session_cookie, sign_in_cookie,
+    COOKIE, SIGN_IN_COOKIE, no_session_cookie, no_sign_in_cookie, presented, session_cookie,
+    sign_in_cookie,
 };
 use super::client::Client;
 use super::error::{
@@ -19,7 +20,7 @@ use super::error::{
 use super::extract::Json;
 use super::second_factor::GivenCode;
 use crate::domain::audit::Origin;
-use crate::services::access::{self, Actor, SignedIn};
+use crate::services::access::{self, Access, Actor, SignedIn};
 
 /// A login and a password.
 #[derive(Deserialize, ToSchema)]
@@ -96,7 +97,7 @@ pub enum FactorKind {
 ///
 /// Sets the cookie `cctv_session` (HttpOnly, SameSite=Strict), which every other operation wants;
 /// or, for an account with a second factor, the cookie `cctv_sign_in`, with which `finish_sign_in`
-/// goes on.
+/// goes on. The session that the browser had before ends.
 #[utoipa::path(post, path = "/api/v1/session", operation_id = "sign_in", tag = "session", security(()),
     request_body = SignIn,
     responses(
@@ -111,10 +112,10 @@ pub async fn sign_in(
     Json(body): Json<SignIn>,
 ) -> Result<(CookieJar, Json<SignInAnswer>), Error> {
     let access = &api.services.access;
-    let (jar, answer) = match access.sign_in(&body.login, body.password, origin).await? {
+    let signed_in = access.sign_in(&body.login, body.password, origin);
+    let (jar, answer) = match signed_in.await? {
         access::SignIn::Done(signed_in) => {
-            let SignedIn { token, actor } = *signed_in;
-            let jar = jar.add(session_cookie(&token, client.secure));
+            let (jar, actor) = enter(access, *signed_in, jar, &client).await?;
             (jar, SignInAnswer::SignedIn(Box::new((&actor).into())))
         }
         access::SignIn::CodeWanted { token } => {
@@ -129,7 +130,7 @@ pub async fn sign_in(
 /// Finish signing in
 ///
 /// With a code of the authenticator app or a recovery code. Takes the cookie of `sign_in` back and
-/// sets that of the session.
+/// sets that of the session. The session that the browser had before ends.
 #[utoipa::path(post, path = "/api/v1/session/second-factor", operation_id = "finish_sign_in", tag = "session", security(()),
     request_body = GivenCode,
     responses(
@@ -146,11 +147,23 @@ pub async fn finish_sign_in(
     let begun = presented(&jar, SIGN_IN_COOKIE).ok_or(Code::SignInExpired)?;
     let access = &api.services.access;
     let signed_in = access.finish_sign_in(&begun, &body.code, origin).await?;
-    let SignedIn { token, actor } = signed_in;
-    let jar = jar
-        .add(no_sign_in_cookie(client.secure))
-        .add(session_cookie(&token, client.secure));
+    let jar = jar.add(no_sign_in_cookie(client.secure));
+    let (jar, actor) = enter(access, signed_in, jar, &client).await?;
     Ok((jar, Json((&actor).into())))
+}
+
+/// Gives the browser its new session and ends the one that it had.
+pub(super) async fn enter(
+    access: &Access,
+    signed_in: SignedIn,
+    jar: CookieJar,
+    client: &Client,
+) -> Result<(CookieJar, Actor), Error> {
+    let SignedIn { token, actor } = signed_in;
+    if let Some(before) = presented(&jar, COOKIE) {
+        access.leave(&before, &actor).await?;
+    }
+    Ok((jar.add(session_cookie(&token, client.secure)), actor))
 }
 
 /// Who is signed in

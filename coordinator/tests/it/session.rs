@@ -4,7 +4,7 @@ use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{Answer, PASSWORD, World};
 
 #[tokio::test]
 async fn the_first_administrator_signs_in_looks_around_and_signs_out() {
@@ -62,6 +62,73 @@ async fn a_session_that_was_ended_is_refused_even_by_whoever_kept_the_cookie() {
             .status,
         401
     );
+}
+
+/// The first cookie that an answer sets, as a browser sends it back.
+fn cookie_of(answer: &Answer) -> String {
+    let cookie = answer.header("set-cookie").split(';').next();
+    cookie.unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn signing_in_ends_what_the_browser_was_signed_in_with_before() {
+    let world = World::start().await;
+    let admin = world.admin().await;
+    world.person("layla", "METRO", "operator").await;
+    let browser = world.nobody();
+    let first = cookie_of(&browser.sign_in("layla", PASSWORD).await);
+    let again = browser.sign_in("layla", PASSWORD).await;
+    let second = cookie_of(&again);
+    assert_ne!(first, second);
+    let path = "/api/v1/session";
+    let with = async |cookie: &str| {
+        let nobody = world.nobody();
+        let answer = nobody
+            .send(Method::GET, path, None, &[("cookie", cookie)])
+            .await;
+        answer.status.as_u16()
+    };
+    assert_eq!((with(&first).await, with(&second).await), (401, 200));
+    // Also when it is somebody else who signs in; a wrong password ends nothing.
+    browser.sign_in("admin", "not the password").await;
+    assert_eq!(with(&second).await, 200);
+    browser
+        .sign_in("admin", world.password.expose_secret())
+        .await;
+    assert_eq!(with(&second).await, 401);
+    let ended = admin.get("/api/v1/audit?what=signed_out").await;
+    let ended = ended.body["items"].as_array().unwrap();
+    assert_eq!(ended.len(), 2, "{ended:?}");
+    for entry in ended {
+        assert_eq!(entry["agency"], "METRO", "{entry}");
+        assert_eq!(entry["who"]["name"], "Somebody", "{entry}");
+        let anew = entry["details"]["signed_in_anew"].as_str().unwrap();
+        let signed_in = admin
+            .get(&format!("/api/v1/audit?what=signed_in&object={anew}"))
+            .await;
+        assert_eq!(signed_in.body["items"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_an_attacker_planted_does_not_become_the_victims() {
+    let world = World::start().await;
+    world.person("mallory", "METRO", "operator").await;
+    world.person("layla", "METRO", "operator").await;
+    // A real session of the attacker's own, put into the victim's browser.
+    let attacker = world.nobody();
+    let planted = cookie_of(&attacker.sign_in("mallory", PASSWORD).await);
+    let body = json!({ "login": "layla", "password": PASSWORD });
+    let path = "/api/v1/session";
+    let victim = world.nobody();
+    let with_planted = [("cookie", planted.as_str())];
+    let signed_in = victim
+        .send(Method::POST, path, Some(&body), &with_planted)
+        .await;
+    assert_eq!(signed_in.body["login"], "layla");
+    assert_ne!(cookie_of(&signed_in), planted);
+    // What the attacker kept is nobody's now.
+    assert_eq!(attacker.get(path).await.status, 401);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
 use shared::hash::Sha256;
 use shared::id::SessionId;
 use shared::time::WallTime;
@@ -109,6 +110,24 @@ impl Access {
     ) -> Result<SignedIn, SignInError> {
         let proven = self.credentials.finish(begun.hash(), code, &origin).await?;
         self.begin_session(proven, origin).await
+    }
+
+    /// Ends what a browser was signed in with before it signed in anew, be it somebody else's
+    /// session: nobody goes on with a session that another may have put there or kept.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn leave(&self, before: &SessionToken, now_in: &Actor) -> Result<(), AccessError> {
+        let before = match self.actor(before, now_in.origin().clone()).await {
+            Ok(before) => before,
+            Err(AccessError::Unauthenticated) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let entry = before.entry(self.clock.wall(), What::SignedOut);
+        let entry = entry
+            .on(before.session())
+            .with(json!({ "signed_in_anew": now_in.session() }));
+        Ok(self.store.end_session(before.session(), entry).await?)
     }
 
     /// Access and refresh token for a program, which gives login, password and code at once.

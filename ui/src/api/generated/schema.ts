@@ -870,7 +870,7 @@ export interface paths {
      * Sign in
      * @description Sets the cookie `cctv_session` (HttpOnly, SameSite=Strict), which every other operation wants;
      *     or, for an account with a second factor, the cookie `cctv_sign_in`, with which `finish_sign_in`
-     *     goes on.
+     *     goes on. The session that the browser had before ends.
      */
     post: operations['sign_in']
     /**
@@ -895,7 +895,7 @@ export interface paths {
     /**
      * Finish signing in
      * @description With a code of the authenticator app or a recovery code. Takes the cookie of `sign_in` back and
-     *     sets that of the session.
+     *     sets that of the session. The session that the browser had before ends.
      */
     post: operations['finish_sign_in']
     delete?: never
