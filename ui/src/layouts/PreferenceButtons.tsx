@@ -25,7 +25,10 @@ export function PreferenceButtons() {
         onClick={() => setLanguage(other)}
       >
         <Icon name="globe" />
-        {text('common.otherLanguage')}
+        <span className={styles.languageName}>{text('common.otherLanguage')}</span>
+        <span className={styles.languageShort} aria-hidden="true">
+          {text('common.otherLanguageShort')}
+        </span>
       </button>
     </div>
   )
