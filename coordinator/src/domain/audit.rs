@@ -106,6 +106,8 @@ whats! {
     SignInUnlocked = "sign_in_unlocked",
     SignedIn = "signed_in",
     SignedOut = "signed_out",
+    /// Something was presented as a token that is none of ours.
+    TokenRefused = "token_refused",
     /// A refresh token was presented that had been exchanged.
     TokenStolen = "token_stolen",
     UserChanged = "user_changed",

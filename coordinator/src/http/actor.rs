@@ -17,7 +17,7 @@ use super::error::{Code, Error};
 use super::limit;
 use super::middleware::request_id;
 use crate::domain::audit::Origin;
-use crate::services::access::{Actor, SessionToken};
+use crate::services::access::{Actor, BadToken, SessionToken};
 
 pub const COOKIE: &str = "cctv_session";
 
@@ -48,7 +48,9 @@ async fn behind(parts: &Parts, api: &Api) -> Result<Actor, Error> {
     let mut given = parts.headers.get_all(AUTHORIZATION).iter();
     if let Some(header) = given.next() {
         let token = bearer_token(header).filter(|_| given.next().is_none());
-        let token = token.ok_or(Code::Unauthenticated)?;
+        let Some(token) = token else {
+            return Err(access.refuse_token(&origin, BadToken::Malformed).into());
+        };
         return Ok(access.bearer(token, origin).await?);
     }
     let jar = CookieJar::from_headers(&parts.headers);

@@ -2,7 +2,7 @@
 //! the disk: the first of a kind is an entry at once, the others of the same quarter of an hour are
 //! one more entry with their number.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use super::{Entry, What};
 
 /// How long refusals are gathered.
 pub const WINDOW: Duration = Duration::from_secs(15 * 60);
-/// Kinds gathered at once; what is more is gathered together.
+/// Kinds of one [`What`] gathered at once; what is more is gathered together, so that a flood of one
+/// leaves the others told apart.
 const MOST: usize = 1_024;
 
 /// Refusals that are gathered together.
@@ -46,17 +47,18 @@ struct Window {
 /// What is being gathered.
 #[derive(Debug, Default)]
 pub struct Refusals {
-    windows: HashMap<Kind, Window>,
+    windows: BTreeMap<What, HashMap<Kind, Window>>,
 }
 
 impl Refusals {
     /// Notes a refusal; gives it back if it is to be written at once.
     pub fn refused(&mut self, mut kind: Kind, entry: Entry) -> Option<Entry> {
-        if !self.windows.contains_key(&kind) && self.windows.len() >= MOST {
+        let windows = self.windows.entry(kind.what).or_default();
+        if !windows.contains_key(&kind) && windows.len() >= MOST {
             kind.asker = None;
             kind.asked = String::new();
         }
-        if let Some(window) = self.windows.get_mut(&kind) {
+        if let Some(window) = windows.get_mut(&kind) {
             window.more += 1;
             window.last = entry;
             return None;
@@ -66,7 +68,7 @@ impl Refusals {
             more: 0,
             last: entry.clone(),
         };
-        self.windows.insert(kind, window);
+        windows.insert(kind, window);
         Some(entry)
     }
 
@@ -77,7 +79,8 @@ impl Refusals {
             all || now < window.since || now.saturating_duration_since(window.since) >= WINDOW
         };
         self.windows
-            .extract_if(|_, window| over(window))
+            .values_mut()
+            .flat_map(|windows| windows.extract_if(|_, window| over(window)))
             .filter(|(_, window)| window.more > 0)
             .map(|(kind, window)| gathered(&kind, window))
             .collect()
@@ -136,6 +139,30 @@ mod tests {
             prop_assert!(written <= (windows + 1) * 2 * (MOST as u64 + 1));
             prop_assert!(refusals.due(now, true).is_empty());
         }
+    }
+
+    #[test]
+    fn a_flood_of_one_leaves_the_others_told_apart() {
+        let mut refusals = Refusals::default();
+        let now = WallTime::from_secs(1_800_000_000);
+        let mut refuse = |what, asked: &str| {
+            let kind = Kind {
+                what,
+                asker: Some(Asker::Nobody),
+                asked: asked.to_owned(),
+            };
+            refusals.refused(kind, Entry::new(now, Who::System, what))
+        };
+        let flood = 0..5_000;
+        let written = flood.filter_map(|login| refuse(What::SignInRefused, &login.to_string()));
+        // Those that are told apart, and the first of all that are not.
+        assert_eq!(written.count(), MOST + 1);
+        assert!(refuse(What::AccessRefused, "ManageUsers").is_some());
+        let due = refusals.due(now, true);
+        assert_eq!(due.len(), 1);
+        let details =
+            json!({ "more": 5_000 - MOST - 1, "since": now.to_rfc3339(), "askers": "several" });
+        assert_eq!(due[0].details, details);
     }
 
     #[test]

@@ -64,6 +64,7 @@ sentences! {
     SignInUnlocked: "Waits after wrong passwords were lifted.", "تم رفع الانتظار بعد كلمات المرور الخاطئة.";
     SignedIn: "Somebody signed in.", "سجّل شخص دخوله.";
     SignedOut: "Somebody signed out.", "سجّل شخص خروجه.";
+    TokenRefused: "A token was refused that is none of this system.", "رُفض رمز لم يصدر عن هذا النظام.";
     TokenStolen: "A refresh token was presented twice; its session was ended.", "قُدّم رمز تجديد مرتين؛ فتم إنهاء جلسته.";
     UserChanged: "A user was changed.", "تم تعديل مستخدم.";
     UserCreated: "A user was created.", "تم إنشاء مستخدم.";

@@ -64,6 +64,15 @@ impl AdminGrant {
         }
     }
 
+    /// `None` for the person at the host's console.
+    pub(in crate::services) const fn actor(&self) -> Option<&Actor> {
+        self.actor.as_ref()
+    }
+
+    pub(in crate::services) const fn deed(&self) -> Deed {
+        self.deed
+    }
+
     /// An entry of the audit about something this person does.
     pub(in crate::services) fn entry(&self, at: WallTime, what: What) -> Entry {
         match &self.actor {

@@ -31,8 +31,8 @@ use super::credentials::Credentials;
 use super::tokens::{TokenError, Tokens};
 use crate::domain::access::{Decision, Deed, Object, Rule};
 use crate::domain::audit::refusals::{Asker, Kind};
-use crate::domain::audit::{Origin, What};
-use crate::domain::lockout::FORGOTTEN;
+use crate::domain::audit::{Entry, Origin, What, Who};
+use crate::domain::lockout::{FORGOTTEN, network};
 use crate::domain::playback::{PLAYBACK_IDLE, Playback};
 use crate::domain::second_factor::PATIENCE;
 use crate::domain::token::{API_PREFIX, read_api};
@@ -66,6 +66,24 @@ pub enum AccessError {
     Store(#[from] StoreError),
 }
 
+/// What is wrong with what was presented as a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadToken {
+    /// Nothing that we give out looks so.
+    Malformed,
+    /// Not given out by us, changed on its way, or revoked.
+    Unknown,
+}
+
+impl BadToken {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 impl Access {
     pub(super) fn new(parts: &Parts, credentials: Arc<Credentials>, tokens: Arc<Tokens>) -> Self {
         Self {
@@ -95,19 +113,26 @@ impl Access {
     /// [`AccessError::Unauthenticated`] when it is none, or what it stands for has ended.
     pub async fn bearer(&self, text: &str, origin: Origin) -> Result<Actor, AccessError> {
         if text.starts_with(API_PREFIX) {
-            let hash = read_api(text).ok_or(AccessError::Unauthenticated)?;
+            let Some(hash) = read_api(text) else {
+                return Err(self.refuse_token(&origin, BadToken::Malformed));
+            };
             let found = self.store.session_by_token(hash).await?;
             let is_machine =
                 |session: &Session| matches!(session.kind, SessionKind::Machine { .. });
             let found = found.filter(|(session, _)| is_machine(session));
+            if found.is_none() {
+                return Err(self.refuse_token(&origin, BadToken::Unknown));
+            }
             return self.check_session(found, origin).await;
         }
         let claims = match self.tokens.check(text).await {
             Ok(claims) => claims,
             Err(TokenError::Store(error)) => return Err(error.into()),
+            // What every program meets every few minutes.
+            Err(TokenError::Ended) => return Err(AccessError::Unauthenticated),
             Err(error) => {
                 tracing::debug!(%error, "a token was refused");
-                return Err(AccessError::Unauthenticated);
+                return Err(self.refuse_token(&origin, BadToken::Unknown));
             }
         };
         let found = self.store.session(claims.sid).await?;
@@ -117,6 +142,20 @@ impl Access {
         let mut actor = self.check_session(found, origin).await?;
         actor.expires_at = actor.expires_at.min(claims.ends_at());
         Ok(actor)
+    }
+
+    /// Notes that something was presented as a token that is none of ours.
+    pub fn refuse_token(&self, origin: &Origin, wrong: BadToken) -> AccessError {
+        let asker = origin.address().map(network);
+        let kind = Kind {
+            what: What::TokenRefused,
+            asker: Some(asker.map_or(Asker::Nobody, Asker::Address)),
+            asked: wrong.name().to_owned(),
+        };
+        let entry = Entry::new(self.clock.wall(), Who::System, kind.what);
+        let entry = entry.with(json!({ "wrong": wrong.name() }));
+        self.notes.refused(kind, entry.from_origin(origin.clone()));
+        AccessError::Unauthenticated
     }
 
     /// Whether whoever came in may still be here, and whether that counts as using the session.
@@ -319,17 +358,8 @@ impl Access {
     }
 
     fn note_refusal(&self, actor: &Actor, deed: Deed, object: Option<String>) {
-        let kind = Kind {
-            what: What::AccessRefused,
-            asker: Some(Asker::User(actor.user_id())),
-            asked: format!("{deed:?}"),
-        };
-        let mut entry = actor.entry(self.clock.wall(), What::AccessRefused);
-        entry.object = object;
-        let (kind_of_thing, action) = deed.wants();
-        let wanted =
-            json!({ "kind": kind_of_thing.name(), "action": action.name(), "deed": kind.asked });
-        self.notes.refused(kind, entry.with(wanted));
+        let now = self.clock.wall();
+        self.notes.access_refused(actor, now, deed, object);
     }
 
     /// Whoever it is, provided they are active; as the directory was at `revision` or later.

@@ -9,7 +9,7 @@ use shared::id::SessionId;
 use shared::time::WallTime;
 
 use super::actor::{Actor, Door};
-use super::{Access, AccessError, SessionToken};
+use super::{Access, AccessError, BadToken, SessionToken};
 use crate::domain::access::{Action, Kind, Rule, Scope};
 use crate::domain::audit::{Origin, What};
 use crate::domain::token::{Presented, RefreshFamily, read_refresh, refresh_text};
@@ -192,7 +192,9 @@ impl Access {
     /// It is not good (any more).
     pub async fn refresh(&self, presented: &str, origin: Origin) -> Result<Issued, IssueError> {
         let unknown = || IssueError::Access(AccessError::Unauthenticated);
-        let (id, token) = read_refresh(presented).ok_or_else(unknown)?;
+        let Some((id, token)) = read_refresh(presented) else {
+            return Err(self.refuse_token(&origin, BadToken::Malformed).into());
+        };
         for _ in 0..TRIES {
             let found = self.store.session(id).await?;
             let family = self.store.family(id).await?;

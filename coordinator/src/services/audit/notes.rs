@@ -10,11 +10,13 @@ use std::time::Duration;
 use serde_json::json;
 use shared::clock::Clock;
 use shared::id::PlaybackId;
-use shared::time::TimeRange;
+use shared::time::{TimeRange, WallTime};
 use tokio::sync::mpsc;
 
+use super::super::access::Actor;
 use super::super::figures::Figures;
-use crate::domain::audit::refusals::{Kind, Refusals};
+use crate::domain::access::Deed;
+use crate::domain::audit::refusals::{Asker, Kind, Refusals};
 use crate::domain::audit::viewing::Viewing;
 use crate::domain::audit::{Entry, What, Who};
 use crate::stores::Store;
@@ -71,9 +73,35 @@ impl Notes {
 
     /// Something was refused; the first of a kind and their number are entries.
     pub(in crate::services) fn refused(&self, kind: Kind, entry: Entry) {
-        if let Some(entry) = lock(&self.refusals).refused(kind, entry) {
+        if let Some(entry) = self.first_refused(kind, entry) {
             self.note(entry);
         }
+    }
+
+    /// The same for somebody who is known, and may not do `deed` to what there is, be it hidden from
+    /// them or not.
+    pub(in crate::services) fn access_refused(
+        &self,
+        actor: &Actor,
+        at: WallTime,
+        deed: Deed,
+        object: Option<String>,
+    ) {
+        let kind = Kind {
+            what: What::AccessRefused,
+            asker: Some(Asker::User(actor.user_id())),
+            asked: format!("{deed:?}"),
+        };
+        let (thing, action) = deed.wants();
+        let wanted = json!({ "kind": thing.name(), "action": action.name(), "deed": kind.asked });
+        let mut entry = actor.entry(at, kind.what).with(wanted);
+        entry.object = object;
+        self.refused(kind, entry);
+    }
+
+    /// Counts a refusal; gives its entry back if that is to be written, by whoever waits for it.
+    pub(in crate::services) fn first_refused(&self, kind: Kind, entry: Entry) -> Option<Entry> {
+        lock(&self.refusals).refused(kind, entry)
     }
 
     fn note(&self, entry: Entry) {

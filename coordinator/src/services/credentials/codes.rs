@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use shared::hash::Sha256;
 use shared::id::UserId;
 
-use super::{Credentials, Proven, SignInError};
+use super::{Credentials, Proven, SignInError, Wrong};
 use crate::domain::audit::{Entry, Origin, What, Who};
 use crate::domain::second_factor::{
     Code, EnrolmentError, PATIENCE, RECOVERY_BYTES, RECOVERY_CODES, SecondFactor, recovery_code,
@@ -70,7 +70,8 @@ impl Credentials {
         let person = person
             .filter(|person| person.user.status == Status::Active)
             .ok_or(SignInError::TooLate)?;
-        let attempt = self.attempt(Some(&person.user.login), origin).await?;
+        let login = &person.user.login;
+        let attempt = self.attempt(login.as_str(), Some(login), origin).await?;
         self.check_code(&person, code, origin).await?;
         if !self.store.end_sign_in(begun).await? {
             return Err(SignInError::TooLate);
@@ -116,8 +117,8 @@ impl Credentials {
         if right {
             return Ok(());
         }
-        self.refuse(person.user.login.as_str(), "code", origin)
-            .await?;
+        let login = person.user.login.as_str();
+        self.refuse(login, Wrong::Code, origin).await?;
         Err(SignInError::WrongCode)
     }
 

@@ -21,7 +21,9 @@ pub use codes::{NewSecondFactor, SecondFactorError};
 pub use passwords::HashError;
 pub(super) use passwords::Passwords;
 
+use super::audit::notes::Notes;
 use super::{Figures, Parts};
+use crate::domain::audit::refusals::{Asker, Kind};
 use crate::domain::audit::{Entry, Origin, What, Who};
 use crate::domain::lockout::{self, Counted, Key, PLACE_KNOWN};
 use crate::domain::password;
@@ -34,6 +36,7 @@ pub struct Credentials {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     figures: Arc<Figures>,
+    notes: Arc<Notes>,
     passwords: Arc<Passwords>,
 }
 
@@ -80,6 +83,7 @@ impl Credentials {
             store: Arc::clone(&parts.store),
             clock: Arc::clone(&parts.clock),
             figures: Arc::clone(&parts.figures),
+            notes: Arc::clone(&parts.notes),
             passwords,
         }
     }
@@ -98,7 +102,7 @@ impl Credentials {
         // First, so that an attempt that cannot be looked at is not counted.
         let turn = self.passwords.turn()?;
         let login = Login::new(typed);
-        let attempt = self.attempt(login.as_ref(), origin).await?;
+        let attempt = self.attempt(typed, login.as_ref(), origin).await?;
         let password = password::normalised(&password);
         let known = match login {
             Some(login) if password.is_some() => self.store.person_by_login(login).await?,
@@ -110,7 +114,7 @@ impl Credentials {
         let checked = turn.verify(password, hash.clone()).await;
         let active = |person: &Person| person.user.status == Status::Active;
         let Some(person) = person.filter(|person| checked.right && active(person)) else {
-            self.refuse(typed, "password", origin).await?;
+            self.refuse(typed, Wrong::Password, origin).await?;
             return Err(SignInError::Wrong);
         };
         if let (Some(seen), Some(stronger)) = (hash, checked.stronger) {
@@ -133,6 +137,7 @@ impl Credentials {
     /// Counts an attempt, before anything is looked at.
     async fn attempt(
         &self,
+        typed: &str,
         login: Option<&Login>,
         origin: &Origin,
     ) -> Result<Attempt, SignInError> {
@@ -142,8 +147,7 @@ impl Credentials {
         match self.store.attempt(keys.clone(), now).await? {
             None => Ok(Attempt { keys, network }),
             Some(wait) => {
-                // Not in the audit: the attempts that led to the wait are, and nothing was looked at.
-                self.figures.sign_ins_refused.add(1);
+                self.refuse(typed, Wrong::TooOften, origin).await?;
                 Err(SignInError::Wait { wait })
             }
         }
@@ -178,12 +182,44 @@ impl Credentials {
         self.store.clear_attempts(keys, audit).await
     }
 
-    async fn refuse(&self, login: &str, what: &str, origin: &Origin) -> Result<(), StoreError> {
+    /// Notes that somebody was refused: the first of a login, a network and a reason is in the audit
+    /// before they are told, the others are gathered there.
+    async fn refuse(&self, typed: &str, wrong: Wrong, origin: &Origin) -> Result<(), StoreError> {
         self.figures.sign_ins_refused.add(1);
-        let login: String = login.chars().take(Login::MAX_LENGTH).collect();
-        let refused = Entry::new(self.clock.wall(), Who::System, What::SignInRefused);
-        let refused = refused.with(json!({ "login": login, "wrong": what }));
+        let asker = origin.address().map(lockout::network);
+        // What cannot be anybody's is one: it can be spelled in any number of ways.
+        let login = Login::new(typed).map_or_else(String::new, |login| login.skeleton());
+        let kind = Kind {
+            what: What::SignInRefused,
+            asker: Some(asker.map_or(Asker::Nobody, Asker::Address)),
+            asked: format!("{} {login}", wrong.name()),
+        };
+        let typed: String = typed.chars().take(Login::MAX_LENGTH).collect();
+        let refused = Entry::new(self.clock.wall(), Who::System, kind.what);
+        let refused = refused.with(json!({ "login": typed, "wrong": wrong.name() }));
         let refused = refused.from_origin(origin.clone());
-        self.store.audit(vec![refused]).await
+        match self.notes.first_refused(kind, refused) {
+            Some(first) => self.store.audit(vec![first]).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a sign-in was refused, as the audit says it.
+#[derive(Clone, Copy, Debug)]
+enum Wrong {
+    Password,
+    Code,
+    /// Nothing was looked at.
+    TooOften,
+}
+
+impl Wrong {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Code => "code",
+            Self::TooOften => "too_often",
+        }
     }
 }

@@ -59,9 +59,9 @@ impl Users {
     ) -> Result<(Group, usize, Vec<User>), UserError> {
         grant.for_deed(Deed::ViewGroups)?;
         let directory = self.store.directory().await?;
-        let group = directory.groups.get(&id);
-        let group = group.filter(|group| sees(grant, Deed::ViewGroups, group.agency.as_ref()));
-        let group = group.ok_or(AccessError::Hidden)?.clone();
+        let group = directory.groups.get(&id).cloned();
+        let group = group.ok_or(AccessError::Hidden)?;
+        self.seen(grant, group.agency.as_ref(), id)?;
         let number = members(&directory, id);
         let people = directory.users.into_values().filter(|user| {
             user.groups.contains(&id) && sees(grant, Deed::ViewUsers, user.agency.as_ref())

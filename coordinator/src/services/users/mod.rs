@@ -21,8 +21,9 @@ use shared::id::{GroupId, UserId};
 
 use super::Parts;
 use super::access::{AccessError, Actor, AdminGrant};
+use super::audit::notes::Notes;
 use super::credentials::{Credentials, HashError, Passwords, SignInError};
-use crate::domain::access::{Decision, Deed, Object, Rule};
+use crate::domain::access::{Decision, Deed, Object, Permissions, Rule};
 use crate::domain::agency::AgencyCode;
 use crate::domain::audit::{Entry, What, Who};
 use crate::domain::directory::{Author, Change, Directory, Refusal};
@@ -40,6 +41,7 @@ pub struct Users {
     clock: Arc<dyn Clock>,
     credentials: Arc<Credentials>,
     passwords: Arc<Passwords>,
+    notes: Arc<Notes>,
 }
 
 /// The account made at the first start. The password is told this once.
@@ -124,6 +126,7 @@ impl Users {
             clock: Arc::clone(&parts.clock),
             credentials,
             passwords,
+            notes: Arc::clone(&parts.notes),
         }
     }
 
@@ -338,8 +341,9 @@ impl Users {
         grant.for_deed(Deed::ViewUsers)?;
         let directory = self.store.directory().await?;
         let user = directory.users.get(&id).cloned();
-        let user = user.filter(|user| sees(grant, Deed::ViewUsers, user.agency.as_ref()));
-        Ok((directory, user.ok_or(AccessError::Hidden)?))
+        let user = user.ok_or(AccessError::Hidden)?;
+        self.seen(grant, user.agency.as_ref(), id)?;
+        Ok((directory, user))
     }
 
     /// Whoever asks, as they stand in the directory.
@@ -380,10 +384,14 @@ impl Users {
             permissions: &permissions,
         };
         let entry = grant.entry(self.clock.wall(), what);
-        let entry = entry.on(object).with(details);
+        let object = object.to_string();
+        let entry = entry.on(&object).with(details);
         for _ in 0..TRIES {
             let directory = self.store.directory().await?;
-            let after = directory.after(author, &change)?;
+            let after = directory.after(author, &change);
+            let after = after.inspect_err(|refusal| {
+                self.note_refused(grant, &directory, &change, refusal, &object);
+            })?;
             let agency = after
                 .agency_of(&change)
                 .or_else(|| directory.agency_of(&change));
@@ -396,6 +404,61 @@ impl Users {
             }
         }
         Err(UserError::Restless)
+    }
+
+    /// Whether the grant shows something of an agency; that it does not is noted.
+    fn seen(
+        &self,
+        grant: &AdminGrant,
+        agency: Option<&AgencyCode>,
+        object: impl ToString,
+    ) -> Result<(), AccessError> {
+        if sees(grant, grant.deed(), agency) {
+            return Ok(());
+        }
+        if let Some(actor) = grant.actor() {
+            let (now, object) = (self.clock.wall(), object.to_string());
+            self.notes
+                .access_refused(actor, now, grant.deed(), Some(object));
+        }
+        Err(AccessError::Hidden)
+    }
+
+    /// Notes that somebody may not make a change, also where what they would change is hidden from
+    /// them; not where there is nothing, or the change is impossible for everybody.
+    fn note_refused(
+        &self,
+        grant: &AdminGrant,
+        directory: &Directory,
+        change: &Change,
+        refusal: &Refusal,
+        object: &str,
+    ) {
+        let Some(actor) = grant.actor() else {
+            return;
+        };
+        let everything = Permissions::everything();
+        let anybody = Author {
+            user: None,
+            permissions: &everything,
+        };
+        let not_allowed = match refusal {
+            Refusal::Forbidden | Refusal::MoreThanOwn { .. } => true,
+            Refusal::Hidden => directory.after(anybody, change) != Err(Refusal::Hidden),
+            _ => false,
+        };
+        if not_allowed {
+            let now = self.clock.wall();
+            let made = matches!(
+                change,
+                Change::CreateUser(_)
+                    | Change::CreateGroup(_)
+                    | Change::CreateRole(_)
+                    | Change::CreateAgency(_)
+            );
+            let object = (!made).then(|| object.to_owned());
+            self.notes.access_refused(actor, now, grant.deed(), object);
+        }
     }
 
     fn new_user(&self, profile: Profile) -> Result<User, UserError> {

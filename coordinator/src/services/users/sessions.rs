@@ -3,7 +3,7 @@
 use serde_json::Value;
 use shared::id::{SessionId, UserId};
 
-use super::{UserError, Users, sees};
+use super::{UserError, Users};
 use crate::domain::access::Deed;
 use crate::domain::audit::What;
 use crate::domain::directory::{Author, Change};
@@ -22,9 +22,8 @@ impl Users {
     ) -> Result<Vec<Session>, UserError> {
         grant.for_deed(Deed::ViewUsers)?;
         let person = self.store.person(user).await?;
-        person
-            .filter(|person| sees(grant, Deed::ViewUsers, person.user.agency.as_ref()))
-            .ok_or(AccessError::Hidden)?;
+        let person = person.ok_or(AccessError::Hidden)?;
+        self.seen(grant, person.user.agency.as_ref(), user)?;
         let now = self.clock.wall();
         let mut sessions = self.store.sessions_of(user).await?;
         sessions.retain(|session| {
@@ -100,7 +99,11 @@ impl Users {
             permissions: &permissions,
         };
         let directory = self.store.directory().await?;
-        directory.after(author, &Change::ResetCredentials(user))?;
+        let change = Change::ResetCredentials(user);
+        let allowed = directory.after(author, &change);
+        allowed.inspect_err(|refusal| {
+            self.note_refused(grant, &directory, &change, refusal, &user.to_string());
+        })?;
         Ok(())
     }
 }

@@ -3,6 +3,8 @@ use secrecy::ExposeSecret as _;
 use super::super::testing::{PASSWORD, World};
 use super::*;
 use crate::domain::audit::Origin;
+use crate::domain::audit::search::Search;
+use crate::domain::text::Name;
 
 #[tokio::test]
 async fn the_first_administrator_is_made_once_and_can_sign_in() {
@@ -177,4 +179,103 @@ async fn two_changes_at_once_are_both_made() {
     three.unwrap();
     let viewing = world.services.access.console(Deed::ViewUsers);
     assert_eq!(users.list(&viewing).await.unwrap().1.len(), 3);
+}
+
+/// Somebody who administers an agency, signed in.
+async fn chief(world: &World, agency: &str) -> Actor {
+    let (users, access) = (&world.services.users, &world.services.access);
+    let login = format!("chief-{agency}");
+    let profile = Profile {
+        roles: BTreeSet::from(["agency_administrator".parse().unwrap()]),
+        ..profile(&login, agency)
+    };
+    let grant = access.console(Deed::ManageUsers);
+    let created = users.create(&grant, profile, Some(PASSWORD.into()));
+    created.await.unwrap();
+    let signed_in = access.sign_in(&login, PASSWORD.into(), Origin::default());
+    signed_in.await.unwrap().done().unwrap().actor
+}
+
+#[tokio::test]
+async fn looking_for_what_is_hidden_is_noted_and_for_what_is_not_there_is_not() {
+    let world = World::new().await;
+    let (users, access) = (&world.services.users, &world.services.access);
+    let console = access.console(Deed::ManageUsers);
+    let created = users.create(&console, profile("omar", "BUS"), None);
+    let (_, omar) = created.await.unwrap();
+    let console = access.console(Deed::ManageGroups);
+    let night = NewGroup {
+        name: Name {
+            en: "Night".parse().unwrap(),
+            ar: "ليل".parse().unwrap(),
+        },
+        agency: Some("BUS".parse().unwrap()),
+        roles: BTreeSet::new(),
+        rules: Vec::new(),
+    };
+    let night = users.create_group(&console, night).await.unwrap();
+    let actor = chief(&world, "METRO").await;
+    let (nobody, nothing) = (
+        UserId::new(world.clock.wall()),
+        GroupId::new(world.clock.wall()),
+    );
+    let some = |deed| access.some(&actor, deed).unwrap();
+    let hidden = |error: UserError| {
+        assert!(
+            matches!(
+                error,
+                UserError::Access(AccessError::Hidden) | UserError::Refused(Refusal::Hidden)
+            ),
+            "{error:?}"
+        );
+    };
+    for (user, group) in [(nobody, nothing), (omar.id, night.id)] {
+        let view = some(Deed::ViewUsers);
+        hidden(users.get(&view, user).await.unwrap_err());
+        hidden(users.sessions(&view, user).await.unwrap_err());
+        let view = some(Deed::ViewGroups);
+        hidden(users.group(&view, group).await.unwrap_err());
+        let manage = some(Deed::ManageUsers);
+        let status = users.set_status(&manage, user, Status::Disabled);
+        hidden(status.await.unwrap_err());
+        hidden(users.end_sessions(&manage, user, None).await.unwrap_err());
+        let manage = some(Deed::ManageGroups);
+        hidden(users.delete_group(&manage, group).await.unwrap_err());
+    }
+    world.services.audit.finish().await;
+    let search = Search {
+        what: vec![What::AccessRefused],
+        ..Search::default()
+    };
+    let grant = access.console(Deed::ViewAudit);
+    let found = world.services.audit.search(&grant, &search, None, 100);
+    let mut found: Vec<_> = found
+        .await
+        .unwrap()
+        .items
+        .into_iter()
+        .map(|entry| {
+            assert_eq!(entry.who, Some(Who::User(actor.user_id())));
+            let details: Value = serde_json::from_str(&entry.details.unwrap()).unwrap();
+            let deed = details["deed"].as_str().unwrap().to_owned();
+            (
+                deed,
+                details["more"].as_u64().unwrap_or(1),
+                entry.object.unwrap(),
+            )
+        })
+        .collect();
+    found.sort();
+    let of = |deed: &str, object: &dyn ToString| (deed.to_owned(), 1, object.to_string());
+    assert_eq!(
+        found,
+        [
+            of("ManageGroups", &night.id),
+            of("ManageUsers", &omar.id),
+            of("ManageUsers", &omar.id),
+            of("ViewGroups", &night.id),
+            of("ViewUsers", &omar.id),
+            of("ViewUsers", &omar.id),
+        ]
+    );
 }
