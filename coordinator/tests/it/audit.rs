@@ -7,12 +7,14 @@ use cctv_coordinator::domain::audit::chain::Record;
 use reqwest::Method;
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use shared::clock::{Clock as _, SystemClock};
 use shared::hash::Sha256;
+use shared::id::CameraId;
 use shared::wire::control::{AuditHead, Hello};
 use tokio::time::timeout;
 
 use crate::cli::{Installed, Running, enrolled};
-use crate::peer::{Peer, Work};
+use crate::peer::{Peer, Work, camera};
 use crate::world::{LIMIT, PASSWORD, World};
 
 fn database(installed: &Installed) -> PathBuf {
@@ -347,18 +349,24 @@ async fn a_kill_leaves_both_the_change_and_its_entry_or_neither() {
     let installed = Installed::new();
     let running = Running::start(&installed).await;
     let password = running.word_after("the password ").to_owned();
+    let camera = camera_of_an_agent(&installed, &running).await;
     running.terminate().await;
     let mut before = 0;
     for round in 0..rounds {
         let running = Running::start(&installed).await;
         let base = running.word_after("pages and API: ").to_owned();
         let people = tokio::spawn(make_people(base.clone(), password.clone(), round));
-        let invites = tokio::spawn(make_invites(base, password.clone()));
+        let invites = tokio::spawn(make_invites(base.clone(), password.clone()));
+        let changes = change_camera(base.clone(), password.clone(), camera, round);
+        let cameras = tokio::spawn(changes);
+        let playbacks = tokio::spawn(prepare_playbacks(base, password.clone(), camera));
         let pause = rand::random_range(200..900);
         tokio::time::sleep(Duration::from_millis(pause)).await;
         running.kill_nine().await;
         people.await.unwrap();
         invites.await.unwrap();
+        cameras.await.unwrap();
+        playbacks.await.unwrap();
         let changes = compare_changes(&installed);
         let new = changes - before;
         eprintln!("round {round}: killed after {pause} ms and {new} changes");
@@ -421,6 +429,42 @@ async fn make_invites(base: String, password: String) -> Option<()> {
     }
 }
 
+/// A camera that an agent has told of; it is there without the agent.
+async fn camera_of_an_agent(installed: &Installed, running: &Running) -> CameraId {
+    let address = running.word_after("agents: UDP ").to_owned();
+    let invite = [
+        "agent", "invite", "--site", "Depot", "--name", "a", "--quiet",
+    ];
+    let invite = [&invite[..], &["--address", &address]].concat();
+    let code = installed.text(&invite).await;
+    let peer = enrolled(installed, code.trim(), address.parse().unwrap()).await;
+    let gate = camera("gate", SystemClock::new().wall());
+    let connection = peer.dial(address.parse().unwrap()).await.unwrap();
+    let hello = peer.hello(std::slice::from_ref(&gate));
+    Work::greet(connection, hello).await.unwrap();
+    gate.id
+}
+
+/// Gives the camera one name after the other.
+async fn change_camera(base: String, password: String, camera: CameraId, round: u64) -> Option<()> {
+    let client = administrator(&base, &password).await?;
+    for number in 0_u64.. {
+        let address = format!("{base}/api/v1/cameras/{camera}");
+        let body = json!({ "display_name": format!("gate {round} {number}") });
+        order(&client, Method::PATCH, address, body).await?;
+    }
+    None
+}
+
+async fn prepare_playbacks(base: String, password: String, camera: CameraId) -> Option<()> {
+    let client = administrator(&base, &password).await?;
+    loop {
+        let address = format!("{base}/api/v1/playback/prepare");
+        let body = json!({ "camera_id": camera, "live": true });
+        order(&client, Method::POST, address, body).await?;
+    }
+}
+
 /// Compares what is there with what the audit says was done; gives the number of changes.
 fn compare_changes(installed: &Installed) -> u64 {
     let sql = Connection::open(database(installed)).unwrap();
@@ -445,5 +489,19 @@ fn compare_changes(installed: &Installed) -> u64 {
         assert_eq!(there, said, "{what}");
         changes += there.len() as u64;
     }
-    changes
+    let prepared = "select json_extract(details, '$.playback') from audit
+        where what = 'playback_prepared'";
+    let playbacks = ids("select lower(hex(id)) from playbacks");
+    assert_eq!(playbacks, ids(prepared), "playbacks");
+    // The camera has the name that the last of its entries says, and all before it were written.
+    let named = "from audit where what = 'camera_changed' order by number";
+    let names = ids(&format!(
+        "select json_extract(details, '$.display_name') {named}"
+    ));
+    let last = ids(&format!(
+        "select json_extract(details, '$.display_name') {named} desc limit 1"
+    ));
+    let is = ids("select display_name from cameras where display_name is not null");
+    assert_eq!(is, last, "the camera's name");
+    changes + playbacks.len() as u64 + names.len() as u64
 }

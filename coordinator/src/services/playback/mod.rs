@@ -159,7 +159,7 @@ impl Playbacks {
             created_at: now,
             last_used: now,
         };
-        let details = described(stream, show);
+        let details = described(&playback);
         let entry = grant.entry(now, What::PlaybackPrepared).with(details);
         self.store.create_playback(playback.clone(), entry).await?;
         Ok(view(playback, None))
@@ -205,7 +205,7 @@ impl Playbacks {
         self.figures.playlists.add(1);
         self.notes.listed(playback.id, || {
             let now = self.clock.wall();
-            let details = described(playback.stream, playback.show);
+            let details = described(playback);
             grant.entry(now, What::PlaybackViewed).with(details)
         });
         Ok(text)
@@ -272,14 +272,17 @@ impl Sign for Links {
 }
 
 /// For the audit.
-fn described(stream: StreamKind, show: Show) -> Value {
-    match show {
+/// What the audit tells of a playback; its id ties together what was done with it.
+fn described(playback: &Playback) -> Value {
+    let Playback { id, stream, .. } = playback;
+    match playback.show {
         Show::Range(range) => json!({
+            "playback": id,
             "stream": stream,
             "from": range.start().to_rfc3339(),
             "to": range.end().to_rfc3339(),
         }),
-        Show::Live => json!({ "stream": stream, "live": true }),
+        Show::Live => json!({ "playback": id, "stream": stream, "live": true }),
     }
 }
 

@@ -1,6 +1,7 @@
 //! From an agent's report to bytes at a player: uploaded, only at the edge, with ranges, with links
 //! that are forged, old or somebody else's.
 
+mod audited;
 mod edge;
 mod links;
 mod uploads;
