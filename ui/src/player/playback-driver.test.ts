@@ -339,6 +339,29 @@ describe('stepping', () => {
     expect(stage.video.currentTime).toBeCloseTo(120.15)
     expect(stage.state.is).toBe('paused')
   })
+
+  it('counts pictures, not what was left out between two of them', async () => {
+    await playing()
+    for (const media of [120.1, 120.2, 120.3, 120.5]) stage.video.show(media)
+    stage.driver.step(1)
+    expect(stage.video.currentTime).toBeCloseTo(120.65)
+  })
+
+  it('reaches further when it finds the same picture again', async () => {
+    // Twelve pictures a second, of which only one has been seen.
+    await playing()
+    stage.driver.step(1)
+    expect(stage.video.currentTime).toBeCloseTo(120.06)
+    stage.video.seeking = true
+    await vi.advanceTimersByTimeAsync(500)
+    expect(stage.video.currentTime, 'still on its way').toBeCloseTo(120.06)
+    stage.video.seeking = false
+    await vi.advanceTimersByTimeAsync(250)
+    expect(stage.video.currentTime).toBeCloseTo(120.1)
+    stage.video.show(120 + 1 / 12)
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(stage.video.currentTime).toBeCloseTo(120 + 1 / 12)
+  })
 })
 
 describe('live', () => {

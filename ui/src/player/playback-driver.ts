@@ -50,6 +50,13 @@ const MOST_EMPTIES = 3
 const RECONNECT_AFTER = 6_000
 /** In seconds, until two pictures have been seen. */
 const USUAL_FRAME = 0.04
+/** How many distances between pictures are remembered. */
+const FRAMES = 9
+/** How often a step that found the same picture again reaches further. */
+const MOST_REACHES = 12
+
+/** A step on its way: the picture that it leads away from, and how often it was tried. */
+type Step = Readonly<{ from: number; pictures: number; reaches: number }>
 
 export class PlaybackDriver {
   readonly #video: HTMLVideoElement
@@ -74,7 +81,9 @@ export class PlaybackDriver {
   #jump: Jump | undefined
   #goingTo: number | undefined
   #picture: number | undefined
-  #frame = USUAL_FRAME
+  /** Recent distances between pictures, in seconds; a picture left out makes one of them too long. */
+  readonly #frames: number[] = []
+  #step: Step | undefined
   #lastMedia: number | undefined
   #ticker: ReturnType<typeof setInterval> | undefined
   #retryTimer: ReturnType<typeof setTimeout> | undefined
@@ -143,6 +152,7 @@ export class PlaybackDriver {
 
   play(): void {
     const atEnd = this.#machine.state.is === 'ended'
+    this.#step = undefined
     this.#send({ type: 'play' })
     if (atEnd) this.#open(this.#target)
     else if (this.#started) this.#startVideo()
@@ -169,9 +179,24 @@ export class PlaybackDriver {
   /** Moves by whole pictures and stands still there. */
   step(pictures: number): void {
     this.pause()
+    this.#reach({ from: this.#lastMedia ?? this.#video.currentTime, pictures, reaches: 0 })
+  }
+
+  /** Further with every try, as what is known of the distance between pictures may be too short. */
+  #reach(step: Step): void {
+    this.#step = step
+    const tries = Math.sign(step.pictures) * step.reaches
     // Aim at the middle of a picture: its exact begin may belong to either neighbour.
-    const now = this.#lastMedia ?? this.#video.currentTime
-    this.#video.currentTime = Math.max(0, now + (pictures + 0.5) * this.#frame)
+    const media = step.from + (step.pictures + tries + 0.5) * this.#frame()
+    this.#video.currentTime = Math.max(0, media)
+  }
+
+  /** A step that came to the picture it started from has not been one. */
+  #reachFurther(): void {
+    const step = this.#step
+    if (!step || this.#video.seeking) return
+    if (this.#lastMedia !== step.from || step.reaches >= MOST_REACHES) this.#step = undefined
+    else this.#reach({ ...step, reaches: step.reaches + 1 })
   }
 
   /** After a failure: the same once more. */
@@ -373,7 +398,14 @@ export class PlaybackDriver {
 
   #measureFrame(media: number): void {
     const passed = media - (this.#lastMedia ?? media)
-    if (passed > 0.005 && passed < 0.25 && this.#rate <= 1) this.#frame = passed
+    if (passed <= 0.005 || passed >= 0.25 || this.#rate > 1) return
+    this.#frames.push(passed)
+    if (this.#frames.length > FRAMES) this.#frames.shift()
+  }
+
+  #frame(): number {
+    const sorted = [...this.#frames].sort((one, other) => one - other)
+    return sorted[Math.floor((sorted.length - 1) / 2)] ?? USUAL_FRAME
   }
 
   /** Wall time moved on by more than the player's: footage is missing in between. */
@@ -394,6 +426,7 @@ export class PlaybackDriver {
 
   readonly #onTick = (): void => {
     this.#pictures.poll()
+    this.#reachFurther()
     this.#send({ type: 'tick' })
     const { state } = this.#machine
     const tooLong = state.is === 'stalled' && performance.now() - state.since > RECONNECT_AFTER
