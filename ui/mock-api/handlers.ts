@@ -10,6 +10,7 @@
 import { delay, http, HttpResponse, type HttpHandler } from 'msw'
 import type { Me, NewInvite, PlaybackOrder, SignIn, CameraChange, Timeline } from '@/api/model'
 import { DAY, type TimeRange } from '@/time/range'
+import { auditHandlers } from './audit'
 import { me, playback, uuid } from './builders'
 import { loadClip } from './clip'
 import { directoryHandlers } from './directory'
@@ -202,7 +203,9 @@ const directory = directoryHandlers({
   signOut: () => localStorage.removeItem(SIGNED_IN),
 })
 
-export const handlers: HttpHandler[] = [...session, ...things, ...footage, ...directory]
+const audit = auditHandlers(() => guard() ?? (isAdministrator() ? undefined : problem('forbidden')))
+
+export const handlers: HttpHandler[] = [...session, ...things, ...footage, ...directory, ...audit]
 
 /** Looks like a QR code and is none: the mock has nothing to enrol. */
 function qrLikeSvg(): string {

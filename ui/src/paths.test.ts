@@ -9,6 +9,7 @@ it('every address of the interface', () => {
       "admin": "/admin",
       "agencies": "/admin/agencies",
       "agents": "/agents",
+      "audit": "/admin/audit",
       "camera": "/cameras/01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
       "cameraSettings": "/cameras/01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4/settings",
       "group": "/admin/groups/01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",

@@ -20,6 +20,7 @@ export const paths = {
   newRole: () => '/admin/new-role',
   role: (code: string) => `/admin/roles/${encodeURIComponent(code)}`,
   agencies: () => '/admin/agencies',
+  audit: () => '/admin/audit',
 } as const
 
 /** What the camera page looks at: an instant to play from, or a day to look through; else the present. */

@@ -4,6 +4,7 @@ import { AdminLayout, AdminStart } from '@/layouts/AdminLayout'
 import { RootLayout } from '@/layouts/RootLayout'
 import { SignedInLayout } from '@/layouts/SignedInLayout'
 import { AgenciesPage } from '@/pages/admin/AgenciesPage'
+import { AuditPage } from '@/pages/admin/AuditPage'
 import { GroupPage } from '@/pages/admin/GroupPage'
 import { GroupsPage } from '@/pages/admin/GroupsPage'
 import { NewGroupPage } from '@/pages/admin/NewGroupPage'
@@ -55,6 +56,7 @@ export const routes: RouteObject[] = [
               { path: 'new-role', element: <NewRolePage /> },
               { path: 'roles/:code', element: <RolePage /> },
               { path: 'agencies', element: <AgenciesPage /> },
+              { path: 'audit', element: <AuditPage /> },
             ],
           },
           { path: '*', element: <NotFoundPage /> },

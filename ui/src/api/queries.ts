@@ -1,5 +1,5 @@
 /** What can be asked of the coordinator, with how long an answer keeps. */
-import { queryOptions, type QueryClient } from '@tanstack/react-query'
+import { infiniteQueryOptions, queryOptions, type QueryClient } from '@tanstack/react-query'
 import type { TimeRange } from '@/time/range'
 import { api, ask } from './client'
 import { isUnauthenticated } from './errors'
@@ -130,6 +130,46 @@ export const agenciesQuery = queryOptions({
   queryFn: ({ signal }) =>
     everyPage((query) => ask(api.GET('/api/v1/iam/agencies', { params: { query }, signal }))),
   ...DIRECTORY,
+})
+
+/** As the address of the page and of an export say it; what is empty is left out. */
+export type AuditSearch = Readonly<{
+  from?: string
+  to?: string
+  what?: string
+  user?: string
+  agency?: string
+  object?: string
+  address?: string
+  text?: string
+}>
+
+const AUDIT_PAGE = 100
+
+/** Entries, newest first. Each search is itself an entry, so it is made once and not repeated. */
+export const auditQuery = (search: AuditSearch) =>
+  infiniteQueryOptions({
+    queryKey: ['audit', search],
+    queryFn: ({ signal, pageParam }) =>
+      ask(
+        api.GET('/api/v1/audit', {
+          params: {
+            query: { ...search, limit: AUDIT_PAGE, ...(pageParam ? { after: pageParam } : {}) },
+          },
+          signal,
+        }),
+      ),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.next ?? undefined,
+    staleTime: Infinity,
+    refetchOnWindowFocus: false,
+    refetchOnReconnect: false,
+  })
+
+export const auditChainQuery = queryOptions({
+  queryKey: ['audit-chain'],
+  queryFn: ({ signal }) => ask(api.GET('/api/v1/audit/chain', { signal })),
+  refetchInterval: 30_000,
 })
 
 /** Forgets everything that belongs to the person who was signed in. */

@@ -1,6 +1,7 @@
 /** The texts of both languages, one file per area. English defines which keys exist. */
 import arAccess from './locales/ar/access.json'
 import arAgents from './locales/ar/agents.json'
+import arAudit from './locales/ar/audit.json'
 import arCameras from './locales/ar/cameras.json'
 import arCommon from './locales/ar/common.json'
 import arErrors from './locales/ar/errors.json'
@@ -12,6 +13,7 @@ import arSession from './locales/ar/session.json'
 import arTimeline from './locales/ar/timeline.json'
 import enAccess from './locales/en/access.json'
 import enAgents from './locales/en/agents.json'
+import enAudit from './locales/en/audit.json'
 import enCameras from './locales/en/cameras.json'
 import enCommon from './locales/en/common.json'
 import enErrors from './locales/en/errors.json'
@@ -26,6 +28,7 @@ import type { Language } from './direction'
 const en = {
   ...enAccess,
   ...enAgents,
+  ...enAudit,
   ...enCameras,
   ...enCommon,
   ...enErrors,
@@ -43,6 +46,7 @@ export type MessageId = keyof typeof en
 const ar: Record<MessageId, string> = {
   ...arAccess,
   ...arAgents,
+  ...arAudit,
   ...arCameras,
   ...arCommon,
   ...arErrors,

@@ -16,5 +16,6 @@ export function administration(me: Me | null | undefined): Entry[] {
   if (canSome(me, 'agency', 'view')) {
     entries.push({ path: paths.agencies(), label: 'groups.agencies.title' })
   }
+  if (canSome(me, 'audit', 'view')) entries.push({ path: paths.audit(), label: 'audit.title' })
   return entries
 }

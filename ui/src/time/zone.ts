@@ -61,6 +61,24 @@ export function dayAt(at: number, zone: string): Day {
   return new Date(at + zoneOffset(at, zone)).toISOString().slice(0, 10) as Day
 }
 
+/** `2026-11-23T14:03` on the zone's clocks, as a native input of date and time wants it. */
+export const localInput = (at: number, zone: string): string =>
+  new Date(at + zoneOffset(at, zone)).toISOString().slice(0, 16)
+
+/**
+ * The instant that such an input means; `undefined` for none. A time that the clocks show twice is
+ * the earlier one, and one that they skip is as far after the change as it says.
+ */
+export function readLocalInput(text: string, zone: string): number | undefined {
+  const local = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/.test(text)
+    ? Date.parse(`${text.slice(0, 16)}:00Z`)
+    : NaN
+  if (Number.isNaN(local)) return undefined
+  const before = zoneOffset(local - DAY, zone)
+  const first = local - before
+  return zoneOffset(first, zone) === before ? first : local - zoneOffset(local - before, zone)
+}
+
 /** `undefined` unless the text is a day that exists. */
 export function parseDay(text: string | null | undefined): Day | undefined {
   if (!text || !/^\d{4}-\d{2}-\d{2}$/.test(text)) return undefined
