@@ -24,6 +24,7 @@ use crate::services::access::{self, Access, Actor, SignedIn};
 
 /// A login and a password.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct SignIn {
     #[schema(max_length = 128, example = "admin")]
     pub login: String,

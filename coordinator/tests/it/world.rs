@@ -2,7 +2,7 @@
 //! that talk to it.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,9 +124,15 @@ impl World {
 
     /// Somebody without a session.
     pub(crate) fn nobody(&self) -> Browser {
+        self.nobody_at(Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// The same at another address of this host.
+    pub(crate) fn nobody_at(&self, address: IpAddr) -> Browser {
         Browser {
             client: reqwest::Client::builder()
                 .cookie_store(true)
+                .local_address(address)
                 .timeout(LIMIT)
                 .build()
                 .unwrap(),

@@ -4,7 +4,7 @@
 //! operation without a row fails. `UPDATE_REFUSALS=1` writes it anew; what may stand in a column is
 //! checked beside, so that a hole is not written down and forgotten.
 
-mod things;
+pub(crate) mod things;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,6 +153,7 @@ async fn entries(world: &World) -> usize {
         What::PlaybackSought,
         What::PlaybackViewed,
         What::RateLimited,
+        What::TokenRefused,
     ];
     let what = What::ALL.iter().copied();
     let search = Search {

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::peer::{Peer, camera};
 use crate::world::{Browser, PASSWORD, World};
 
-pub(super) struct Things {
+pub(crate) struct Things {
     camera: CameraId,
     agent: AgentId,
     playback: PlaybackId,
@@ -35,7 +35,7 @@ pub(super) struct Things {
 }
 
 impl Things {
-    pub(super) async fn make(world: &World, admin: &Browser) -> Self {
+    pub(crate) async fn make(world: &World, admin: &Browser) -> Self {
         for (login, agency, role) in [
             ("chief-of-buses", "BUS", "agency_administrator"),
             ("operator-of-metro", "METRO", "operator"),
@@ -144,7 +144,7 @@ impl Things {
     }
 
     /// The path of an operation, with everything that it names.
-    pub(super) fn path(&self, operation: &str, template: &str, signed: bool) -> String {
+    pub(crate) fn path(&self, operation: &str, template: &str, signed: bool) -> String {
         if operation == "get_segment" {
             let unsigned = self.segment.split('?').next().unwrap();
             let segment = if signed { &self.segment } else { unsigned };
@@ -178,7 +178,7 @@ impl Things {
         }
     }
 
-    pub(super) fn body(&self, operation: &str, revision: u64) -> Value {
+    pub(crate) fn body(&self, operation: &str, revision: u64) -> Value {
         let name = json!({ "en": "Another", "ar": "آخر" });
         match operation {
             // Somebody else each time: wrong passwords make one wait.
