@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use shared::clock::{Clock, SystemClock};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ca::{self, Authority};
 use crate::config::{self, Config};
+use crate::domain::iam_event::Webhook;
 use crate::domain::rate::Rate;
 use crate::http::certificate::{Certificate, Files};
 use crate::http::places::{Places, Sockets};
@@ -68,7 +69,7 @@ impl Coordinator {
         let authority = Arc::new(open_authority(&config, clock.wall())?);
         let meters = Meters::default();
         let sessions = Arc::new(Sessions::new(meters.clone(), clock.clone()));
-        let settings = services_config(&config);
+        let settings = services_config(&config)?;
         let services = Services::open(&settings, clock.clone(), sessions.clone()).await?;
         let services = Arc::new(services);
         services.audit.settings_loaded(&flat(&config)?).await?;
@@ -247,8 +248,8 @@ impl Console {
     }
 }
 
-fn services_config(config: &Config) -> ServicesConfig {
-    ServicesConfig {
+fn services_config(config: &Config) -> anyhow::Result<ServicesConfig> {
+    Ok(ServicesConfig {
         uploads_per_agent: config.storage.max_uploads_per_agent.as_usize(),
         uploads_total: config.storage.max_uploads.as_usize(),
         reserve_bytes: config.storage.reserve_bytes.get(),
@@ -257,8 +258,27 @@ fn services_config(config: &Config) -> ServicesConfig {
             issuer: config.identity.issuer.as_str().to_owned(),
             audience: config.identity.audience.as_str().to_owned(),
         },
+        webhook: webhook(&config.identity.webhook)
+            .context("`[identity.webhook]` in the settings")?,
         ..ServicesConfig::new(&config.data_dir)
+    })
+}
+
+fn webhook(config: &config::Webhook) -> anyhow::Result<Option<Webhook>> {
+    let path = &config.secret_file;
+    if path.as_os_str().is_empty() {
+        return Ok(None);
     }
+    let text = std::fs::read_to_string(path).map(SecretString::from);
+    let text = text.with_context(|| format!("reading {}", path.display()))?;
+    let lines = text.expose_secret().lines().map(str::trim);
+    let secrets: Vec<_> = lines
+        .filter(|line| !line.is_empty())
+        .map(SecretString::from)
+        .collect();
+    let window = seconds(config.window_seconds.get());
+    let webhook = Webhook::new(&secrets, window);
+    Ok(Some(webhook.with_context(|| path.display().to_string())?))
 }
 
 /// A new authority only for a new coordinator: a second one would shut out every enrolled agent.

@@ -4,6 +4,7 @@
 mod agent;
 mod audit;
 mod check_config;
+mod keys;
 mod run;
 mod user;
 
@@ -39,6 +40,9 @@ enum Command {
     /// Look after people's accounts
     #[command(subcommand)]
     User(user::Command),
+    /// Look after the keys that sign access tokens
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Say whether the settings are right, and show those that differ from the defaults
     CheckConfig,
     /// Print the description of the HTTP API (OpenAPI 3.1)
@@ -61,6 +65,7 @@ impl Cli {
             Command::Agent(command) => agent::run(&config()?, command),
             Command::Audit(command) => audit::run(&config()?, command),
             Command::User(command) => user::run(&config()?, command),
+            Command::Keys(command) => keys::run(&config()?, &command),
             Command::CheckConfig => check_config::run(&config()?),
             Command::Openapi => print(&crate::http::openapi::document()),
             Command::Postman => print(&crate::http::postman::collection()),

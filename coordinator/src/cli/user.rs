@@ -1,4 +1,4 @@
-//! `user create`, `list`, `disable`, `enable`, `reset-password`: for the first people of a centre, and
+//! `user create`, `list`, `disable`, `enable`, `unlock`, `reset-password`, `reset-second-factor`: for the first people of a centre, and
 //! for whoever has locked themselves out. Also while the coordinator runs.
 
 use std::collections::BTreeSet;
@@ -29,6 +29,16 @@ pub(super) enum Command {
     Disable { login: String },
     /// Let somebody sign in again
     Enable { login: String },
+    /// End the wait after wrong passwords, at the account and wherever its owner has signed in
+    Unlock {
+        #[arg(default_value = "admin")]
+        login: String,
+    },
+    /// Take away a second factor that its owner has lost, and end all their sessions
+    ResetSecondFactor {
+        #[arg(default_value = "admin")]
+        login: String,
+    },
     /// Set a password and end all sessions of its owner
     ResetPassword {
         #[arg(default_value = "admin")]
@@ -67,6 +77,8 @@ pub(super) fn run(config: &Config, command: Command) -> anyhow::Result<()> {
         Command::List => list(config),
         Command::Disable { login } => set_status(config, &login, Status::Disabled),
         Command::Enable { login } => set_status(config, &login, Status::Active),
+        Command::Unlock { login } => unlock(config, &login),
+        Command::ResetSecondFactor { login } => reset_second_factor(config, &login),
         Command::ResetPassword { login, stdin } => reset_password(config, &login, stdin),
     }
 }
@@ -138,6 +150,28 @@ fn set_status(config: &Config, login: &str, status: Status) -> anyhow::Result<()
             Status::Active => print(&format!("{login} may sign in again\n")),
             Status::Disabled => print(&format!("{login} may not sign in from now on\n")),
         }
+    })
+}
+
+fn unlock(config: &Config, login: &str) -> anyhow::Result<()> {
+    Console::block_on(config, async |console| {
+        let grant = console.services.access.console(Deed::ManageUsers);
+        let users = &console.services.users;
+        let user = users.by_login(&grant, login).await?;
+        match users.unlock(&grant, user.id).await? {
+            true => print(&format!("{login} may try again at once\n")),
+            false => print(&format!("{login} did not have to wait\n")),
+        }
+    })
+}
+
+fn reset_second_factor(config: &Config, login: &str) -> anyhow::Result<()> {
+    Console::block_on(config, async |console| {
+        let grant = console.services.access.console(Deed::ManageUsers);
+        let users = &console.services.users;
+        let user = users.by_login(&grant, login).await?;
+        users.reset_second_factor(&grant, user.id).await?;
+        print(&format!("{login} signs in with the password alone\n"))
     })
 }
 

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use self::agents::{Address, Agents, TunnelListen};
 pub use self::bounded::Bounded;
 pub use self::http::{Http, HttpTls};
-pub use self::identity::{Identity, TokenName};
+pub use self::identity::{Identity, TokenName, Webhook};
 pub use self::limits::{Allowance, Limits, Valkey, ValkeyUrl};
 pub use self::log::{Filter, Format, Log};
 pub use self::network::{Network, Networks};

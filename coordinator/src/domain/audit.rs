@@ -80,6 +80,10 @@ whats! {
     GroupChanged = "group_changed",
     GroupCreated = "group_created",
     GroupDeleted = "group_deleted",
+    /// The authority's identity management told of a person.
+    IamEventReceived = "iam_event_received",
+    /// Something that claimed to be such an event did not count.
+    IamEventRefused = "iam_event_refused",
     InviteCreated = "invite_created",
     KeysRotated = "keys_rotated",
     MemberAdded = "member_added",

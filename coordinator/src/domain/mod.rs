@@ -11,6 +11,7 @@ pub mod camera;
 pub mod directory;
 pub mod group;
 pub mod health;
+pub mod iam_event;
 pub mod lockout;
 pub mod login;
 pub mod password;

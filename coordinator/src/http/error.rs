@@ -75,6 +75,7 @@ codes! {
     Unauthenticated UNAUTHORIZED: "Sign in to continue.", "سجّل الدخول للمتابعة.";
     WrongCredentials UNAUTHORIZED: "The login or the password is wrong.", "اسم المستخدم أو كلمة المرور غير صحيحة.";
     WrongCode UNAUTHORIZED: "The code is wrong or was used already.", "الرمز غير صحيح أو سبق استخدامه.";
+    SignatureInvalid UNAUTHORIZED: "The signature is not that of this message.", "التوقيع لا يطابق هذه الرسالة.";
     SecondFactorWanted UNAUTHORIZED: "A code of the second factor is needed.", "يلزم رمز المصادقة الثنائية.";
     SignInExpired UNAUTHORIZED: "This sign-in took too long; begin again.", "استغرق تسجيل الدخول وقتًا طويلًا؛ ابدأ من جديد.";
     Forbidden FORBIDDEN: "You may not do this.", "لا يُسمح لك بهذا الإجراء.";
@@ -88,6 +89,7 @@ codes! {
     SecondFactorExists CONFLICT: "There is a second factor already; remove it first.", "المصادقة الثنائية مفعّلة بالفعل؛ أزلها أولًا.";
     NoSecondFactor CONFLICT: "There is no second factor.", "المصادقة الثنائية غير مفعّلة.";
     TooManyTokens CONFLICT: "There are too many tokens already; revoke one first.", "عدد الرموز كبير جدًا بالفعل؛ ألغِ أحدها أولًا.";
+    EventRepeated CONFLICT: "This event was received before.", "سبق استلام هذا الحدث.";
     Conflict CONFLICT: "Somebody else changed this at the same time; look again.", "غيّر شخص آخر هذا العنصر في الوقت نفسه؛ أعد التحقق.";
     Taken CONFLICT: "This name or number is taken.", "هذا الاسم أو الرقم مستخدم بالفعل.";
     LastAdministrator CONFLICT: "Somebody who may do everything must remain.", "يجب أن يبقى شخص واحد على الأقل يملك كل الصلاحيات.";
@@ -101,6 +103,7 @@ codes! {
     RangeNotSatisfiable RANGE_NOT_SATISFIABLE: "The file does not have the bytes that were asked for.", "لا يحتوي الملف على البايتات المطلوبة.";
     InvalidValue UNPROCESSABLE_ENTITY: "A value in the request is not allowed.", "إحدى القيم في الطلب غير مسموح بها.";
     UpgradeRequired UPGRADE_REQUIRED: "This address is for WebSockets only.", "هذا العنوان مخصص لاتصالات WebSocket فقط.";
+    EventStale UNPROCESSABLE_ENTITY: "This event is too old, or one of the clocks is wrong.", "هذا الحدث قديم جدًا، أو أن إحدى الساعتين غير مضبوطة.";
     WrongPassword UNPROCESSABLE_ENTITY: "The old password is wrong.", "كلمة المرور القديمة غير صحيحة.";
     WeakPassword UNPROCESSABLE_ENTITY: "This password cannot be used; take a longer one that is hard to guess.", "لا يمكن استخدام كلمة المرور هذه؛ اختر كلمة أطول يصعب تخمينها.";
     TooManyAttempts TOO_MANY_REQUESTS: "Too many attempts; wait a moment and try again.", "محاولات كثيرة جدًا؛ انتظر قليلًا ثم حاول مرة أخرى.";
@@ -251,6 +254,10 @@ refusals! {
     RejectedProgram: WrongCredentials WrongCode SecondFactorWanted CrossSite TooManyAttempts RateLimited Internal;
     /// Answers of exchanging a refresh token.
     RejectedToken: Unauthenticated CrossSite RateLimited Internal;
+    /// Answers to an event of the authority's identity management.
+    RejectedEvent: SignatureInvalid InvalidValue EventStale EventRepeated LastAdministrator Overloaded;
+    /// Answers of what can fail for no fault of the client's.
+    Failing: Internal;
     /// Answers of looking after one's second factor.
     OwnFactor: Unauthenticated WrongCredentials WrongCode TooManyAttempts RateLimited SecondFactorExists NoSecondFactor;
     /// Answers of making a token.

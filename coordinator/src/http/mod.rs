@@ -162,6 +162,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
             iam::agencies::create_agency
         ))
         .routes(routes!(iam::agencies::replace_agency))
+        .routes(routes!(iam::events::receive_iam_event))
         .routes(routes!(iam::me::get_own_user))
         .routes(routes!(iam::me::set_own_password))
         .routes(routes!(ws::open_hub))

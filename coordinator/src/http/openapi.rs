@@ -76,6 +76,7 @@ mod tests {
     use crate::http::audit::{AuditActorKind, AuditChainState, ExportFormat};
     use crate::http::cameras::HealthState;
     use crate::http::error::Code;
+    use crate::http::iam::events::IamEventOutcome;
     use crate::http::iam::users::UserStatus;
     use crate::http::session::FactorKind;
     use crate::http::sessions::HolderKind;
@@ -139,6 +140,14 @@ mod tests {
                     HolderKind::Browser,
                     HolderKind::Program,
                     HolderKind::Machine,
+                ]),
+            ),
+            (
+                "IamEventOutcome",
+                sent(&[
+                    IamEventOutcome::Applied,
+                    IamEventOutcome::UnknownUser,
+                    IamEventOutcome::Ignored,
                 ]),
             ),
             ("Place", sent(Place::ALL)),

@@ -5,12 +5,14 @@
 
 use super::error::{Code, Error};
 use crate::domain::directory::Refusal;
+use crate::domain::iam_event::EventRefusal;
 use crate::services::access::{AccessError, ApiTokenError, IssueError};
 use crate::services::agents::AgentError;
 use crate::services::audit::AuditError;
 use crate::services::cameras::CameraError;
 use crate::services::credentials::{SecondFactorError, SignInError};
 use crate::services::edge_source::EdgeError;
+use crate::services::iam_events::IamEventError;
 use crate::services::playback::PlaybackError;
 use crate::services::storage::StorageError;
 use crate::services::timeline::TimelineError;
@@ -70,6 +72,26 @@ impl From<IssueError> for Error {
             IssueError::Access(error) => error.into(),
             IssueError::Token(error) => Self::internal(&error),
             IssueError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<IamEventError> for Error {
+    fn from(error: IamEventError) -> Self {
+        let details = error.to_string();
+        match error {
+            IamEventError::NotConfigured => Self::new(Code::NotFound).with_details(details),
+            IamEventError::Refused(refused) => {
+                let code = match refused {
+                    EventRefusal::Signature => Code::SignatureInvalid,
+                    EventRefusal::Malformed(_) => Code::InvalidValue,
+                    EventRefusal::Stale { .. } => Code::EventStale,
+                };
+                Self::new(code).with_details(details)
+            }
+            IamEventError::Repeated => Code::EventRepeated.into(),
+            IamEventError::User(error) => error.into(),
+            IamEventError::Store(error) => error.into(),
         }
     }
 }

@@ -16,6 +16,7 @@ mod console;
 pub mod credentials;
 pub mod edge_source;
 pub mod figures;
+pub mod iam_events;
 pub mod ingest;
 mod instance;
 pub mod limits;
@@ -42,6 +43,7 @@ pub use console::ConsoleServices;
 pub use credentials::Credentials;
 pub use edge_source::EdgeSource;
 pub use figures::Figures;
+pub use iam_events::IamEvents;
 pub use ingest::Ingest;
 pub use playback::Playbacks;
 pub use storage::Storage;
@@ -49,6 +51,7 @@ pub use timeline::Timelines;
 pub use tokens::{TokenNames, Tokens};
 pub use users::Users;
 
+use crate::domain::iam_event::Webhook;
 use crate::stores::objects::{self, ObjectError};
 use crate::stores::{Store, StoreError, sqlite};
 use audit::notes::Notes;
@@ -70,6 +73,8 @@ pub struct ServicesConfig {
     /// How long a pull from the edge may bring nothing.
     pub edge_timeout: Duration,
     pub tokens: TokenNames,
+    /// For events of the authority's identity management; none come without it.
+    pub webhook: Option<Webhook>,
 }
 
 impl ServicesConfig {
@@ -83,6 +88,7 @@ impl ServicesConfig {
             edge_cache_bytes: 256 << 20,
             edge_timeout: Duration::from_secs(10),
             tokens: TokenNames::default(),
+            webhook: None,
         }
     }
 }
@@ -99,7 +105,8 @@ pub struct Services {
     pub storage: Storage,
     pub timeline: Timelines,
     pub tokens: Arc<Tokens>,
-    pub users: Users,
+    pub users: Arc<Users>,
+    pub iam_events: IamEvents,
     pub credentials: Arc<Credentials>,
     /// Counters for the metrics page.
     pub figures: Arc<Figures>,
@@ -185,6 +192,7 @@ impl Services {
         let access = Access::new(&parts, Arc::clone(&credentials), Arc::clone(&tokens));
         let storage = Storage::new(&parts, Arc::clone(&objects));
         storage.settle().await?;
+        let users = Arc::new(Users::new(&parts, Arc::clone(&credentials), passwords));
         Ok(Self {
             agents: Agents::new(&parts),
             audit: Audit::new(&parts),
@@ -193,10 +201,16 @@ impl Services {
             playback: Playbacks::new(&parts, objects, config, access.clone())
                 .await
                 .map_err(in_store(directory))?,
+            iam_events: IamEvents::new(
+                &parts,
+                config.webhook.clone(),
+                access.clone(),
+                Arc::clone(&users),
+            ),
             access,
             storage,
             timeline: Timelines::new(&parts),
-            users: Users::new(&parts, Arc::clone(&credentials), passwords),
+            users,
             credentials,
             tokens,
             figures: parts.figures,
@@ -223,7 +237,12 @@ impl Services {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
             }
         };
-        let all = futures::future::join3(housekeeping, self.audit.follow(), self.access.follow());
+        let all = futures::future::join4(
+            housekeeping,
+            self.audit.follow(),
+            self.access.follow(),
+            self.tokens.follow(),
+        );
         stop.run_until_cancelled(all).await;
         self.audit.finish().await;
     }

@@ -131,7 +131,8 @@ pub trait SigningKeys: Debug + Send + Sync {
 /// Messages from outside that must count once.
 #[async_trait]
 pub trait SeenMessages {
-    /// Remembers a message's id; `false` when it is remembered already. Forgets those from before
-    /// `forget`.
-    async fn first_time(&self, id: String, now: WallTime, forget: WallTime) -> Result<bool>;
+    async fn has_seen(&self, id: String) -> Result<bool>;
+    /// Remembers a message's id and writes the entry about it; `false` when it is remembered already.
+    /// Forgets those from before `forget`.
+    async fn see(&self, id: String, now: WallTime, forget: WallTime, audit: Entry) -> Result<bool>;
 }

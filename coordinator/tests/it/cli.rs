@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::peer::{Peer, Work, certificates, enrol_at};
-use crate::world::LIMIT;
+use crate::world::{LIMIT, until};
 
 /// A configuration in a directory of its own.
 pub(crate) struct Installed {
@@ -242,6 +242,78 @@ async fn people_are_created_and_disabled_beside_a_running_coordinator() {
 }
 
 #[tokio::test]
+async fn whoever_waits_after_wrong_passwords_is_let_in_by_hand() {
+    let installed = Installed::new();
+    let running = Running::start(&installed).await;
+    let base = running.word_after("pages and API: ").to_owned();
+    let password = running.word_after("the password ").to_owned();
+    let none = installed.text(&["user", "unlock"]).await;
+    assert!(none.contains("did not have to wait"), "{none}");
+    let mut tries = 0;
+    while sign_in_status(&base, "admin", "wrong").await != 429 {
+        tries += 1;
+        assert!(tries < 20, "nobody has to wait");
+    }
+    assert!(!sign_in(&base, &password).await);
+    let unlocked = installed.text(&["user", "unlock"]).await;
+    assert!(unlocked.contains("may try again"), "{unlocked}");
+    assert!(sign_in(&base, &password).await);
+    let unknown = installed.output(&["user", "unlock", "nobody"]).await;
+    let errors = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(
+        !unknown.status.success() && errors.contains("nobody"),
+        "{errors}"
+    );
+    running.terminate().await;
+}
+
+#[tokio::test]
+async fn a_stolen_key_is_worth_nothing_and_a_planned_rotation_signs_nobody_out() {
+    let installed = Installed::new();
+    let running = Running::start(&installed).await;
+    let base = running.word_after("pages and API: ").to_owned();
+    let password = running.word_after("the password ").to_owned();
+    let client = reqwest::Client::new();
+    let issued = client.post(format!("{base}/api/v1/token"));
+    let issued = issued
+        .header("x-requested-with", "test")
+        .json(&serde_json::json!({ "login": "admin", "password": password }));
+    let issued: serde_json::Value = issued.send().await.unwrap().json().await.unwrap();
+    let token = issued["access_token"].as_str().unwrap();
+    let status = async || {
+        let asked = client.get(format!("{base}/api/v1/session"));
+        asked.bearer_auth(token).send().await.unwrap().status()
+    };
+    assert_eq!(status().await, 200);
+    let keys = async || {
+        let list = installed.text(&["keys", "list"]).await;
+        let kids = list
+            .lines()
+            .map(|line| line.split(' ').next().unwrap().to_owned());
+        kids.collect::<Vec<_>>()
+    };
+    let first = keys().await;
+    assert_eq!(first.len(), 1);
+    installed.text(&["keys", "rotate"]).await;
+    let both = keys().await;
+    assert!(both.len() == 2 && both.contains(&first[0]), "{both:?}");
+    until("both keys to be published", async || {
+        let published = client.get(format!("{base}/.well-known/jwks.json"));
+        let published = published.send().await.unwrap().text().await.unwrap();
+        both.iter().all(|kid| published.contains(kid)).then_some(())
+    })
+    .await;
+    assert_eq!(status().await, 200);
+    let replaced = installed.text(&["keys", "rotate", "--stolen"]).await;
+    assert!(both.iter().all(|kid| !replaced.contains(kid)), "{replaced}");
+    until("the token to be refused", async || {
+        (status().await == 401).then_some(())
+    })
+    .await;
+    running.terminate().await;
+}
+
+#[tokio::test]
 async fn a_signal_reads_the_certificate_again_and_ends_nothing() {
     let installed = Installed::new();
     let running = Running::start(&installed).await;
@@ -304,6 +376,10 @@ async fn sign_in(base: &str, password: &str) -> bool {
 }
 
 async fn sign_in_as(base: &str, login: &str, password: &str) -> bool {
+    sign_in_status(base, login, password).await == 200
+}
+
+async fn sign_in_status(base: &str, login: &str, password: &str) -> u16 {
     let answer = reqwest::Client::new()
         .post(format!("{base}/api/v1/session"))
         .header("x-requested-with", "test")
@@ -311,7 +387,7 @@ async fn sign_in_as(base: &str, login: &str, password: &str) -> bool {
         .send()
         .await
         .unwrap();
-    answer.status() == 200
+    answer.status().as_u16()
 }
 
 #[tokio::test]

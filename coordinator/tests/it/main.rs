@@ -13,6 +13,7 @@ mod docs;
 mod enrolment;
 mod foreign;
 mod hostile;
+mod iam_events;
 mod limits;
 mod owasp;
 mod pages;

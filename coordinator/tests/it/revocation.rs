@@ -18,6 +18,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message};
 
+use crate::iam_events;
 use crate::peer::{Peer, Work, camera};
 use crate::world::{Browser, LIMIT, PASSWORD, World, until};
 
@@ -171,7 +172,7 @@ async fn said(hub: &mut Hub) -> Value {
 
 #[tokio::test]
 async fn what_somebody_has_open_ends_through_every_door() {
-    let world = World::start().await;
+    let world = iam_events::world().await;
     let admin = world.admin().await;
     let scene = Scene::make(&world, &admin).await;
     let user = |watching: &Watching| format!("/api/v1/iam/users/{}", watching.id);
@@ -197,6 +198,16 @@ async fn what_somebody_has_open_ends_through_every_door() {
         .send(Method::DELETE, "/api/v1/session", None, &[]);
     assert_eq!(out.await.status, 204);
     watching.ends(Instant::now()).await;
+
+    for (login, event) in [
+        ("disabled-by-iam", "USER_DISABLED"),
+        ("regrouped-by-iam", "GROUP_CHANGED"),
+    ] {
+        let watching = Watching::begin(&world, &scene, login).await;
+        let answer = iam_events::tell(&world, login, event, login).await;
+        assert_eq!(answer.body["outcome"], "applied", "{:?}", answer.body);
+        watching.ends(Instant::now()).await;
+    }
 
     for (login, command) in [
         ("disabled-by-hand", "disable"),

@@ -1,7 +1,10 @@
 //! `[identity]`: what our access tokens call themselves, and who else vouches for people.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
+use super::Bounded;
 use crate::domain::text::Line;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,6 +14,26 @@ pub struct Identity {
     pub issuer: TokenName,
     /// `aud` of our access tokens.
     pub audience: TokenName,
+    pub webhook: Webhook,
+}
+
+/// `[identity.webhook]`: events of the authority's own identity management.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Webhook {
+    /// Secrets that sign the events, one a line; empty when none come.
+    pub secret_file: PathBuf,
+    /// How far the time of an event may be from ours.
+    pub window_seconds: Bounded<10, 3600>,
+}
+
+impl Default for Webhook {
+    fn default() -> Self {
+        Self {
+            secret_file: PathBuf::new(),
+            window_seconds: Bounded::new(300),
+        }
+    }
 }
 
 impl Default for Identity {
@@ -18,6 +41,7 @@ impl Default for Identity {
         Self {
             issuer: TokenName::ours(),
             audience: TokenName::ours(),
+            webhook: Webhook::default(),
         }
     }
 }

@@ -42,6 +42,8 @@ sentences! {
     GroupChanged: "A group was changed.", "تم تعديل مجموعة.";
     GroupCreated: "A group was created.", "تم إنشاء مجموعة.";
     GroupDeleted: "A group was deleted.", "تم حذف مجموعة.";
+    IamEventReceived: "The authority's identity management told of a change to somebody.", "أبلغ نظام إدارة الهوية لدى الهيئة عن تغيير يخص أحد المستخدمين.";
+    IamEventRefused: "An event that claimed to come from the authority's identity management was refused.", "رُفض حدث يدّعي صدوره عن نظام إدارة الهوية لدى الهيئة.";
     InviteCreated: "An enrolment code was made.", "تم إنشاء رمز تسجيل.";
     KeysRotated: "The signing keys of access tokens were changed.", "تم تغيير مفاتيح توقيع رموز الوصول.";
     MemberAdded: "Somebody was added to a group.", "أُضيف شخص إلى مجموعة.";

@@ -1,6 +1,7 @@
 //! Identity: people, groups, roles and agencies, and what each may do.
 
 pub mod agencies;
+pub mod events;
 pub mod groups;
 pub mod me;
 pub mod roles;

@@ -2,8 +2,8 @@
 //!
 //! The session cookie is `SameSite=Strict`, so such a request should carry no session anyway; this
 //! is the second lock. A page says where it is from in `Origin`: our own host, or one of
-//! `http.allowed_origins`. A program that says nothing shows with `X-Requested-With` or
-//! `Authorization` that it is none: no page can send these to us without asking first, and
+//! `http.allowed_origins`. A program that says nothing shows with `X-Requested-With`,
+//! `Authorization` or `X-IAM-Signature` that it is none: no page can send these to us without asking first, and
 //! [`super::cors`] allows that to the same origins only.
 
 use std::sync::Arc;
@@ -20,6 +20,9 @@ use crate::http::client::Client;
 use crate::http::error::{Code, Error};
 
 pub(super) const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+
+/// Of an event of the authority's identity management, which has no session at all.
+const IAM_SIGNATURE: HeaderName = HeaderName::from_static("x-iam-signature");
 
 pub async fn layer(
     State(allowed): State<Arc<[WebOrigin]>>,
@@ -50,8 +53,8 @@ fn changes(method: &Method) -> bool {
 fn is_welcome(headers: &HeaderMap, uri: &Uri, secure: bool, allowed: &[WebOrigin]) -> Option<bool> {
     let mut origins = headers.get_all(ORIGIN).iter();
     let Some(origin) = origins.next() else {
-        let program = headers.contains_key(REQUESTED_WITH) || headers.contains_key(AUTHORIZATION);
-        return Some(program);
+        let said = [REQUESTED_WITH, AUTHORIZATION, IAM_SIGNATURE];
+        return Some(said.iter().any(|name| headers.contains_key(name)));
     };
     if origins.next().is_some() {
         return None;

@@ -6,7 +6,7 @@ use shared::time::WallTime;
 use super::AccessError;
 use super::actor::Actor;
 use crate::domain::access::{Decision, Deed, Object, Permissions};
-use crate::domain::audit::{Entry, What, Who};
+use crate::domain::audit::{Entry, Origin, What, Who};
 use crate::domain::camera::Camera;
 use crate::domain::playback::Playback;
 
@@ -50,9 +50,18 @@ impl CameraGrant {
 /// That somebody may do a deed to the system.
 #[derive(Clone, Debug)]
 pub struct AdminGrant {
-    /// `None` for the person at the host's console.
-    pub(super) actor: Option<Actor>,
+    pub(super) by: By,
     pub(super) deed: Deed,
+}
+
+/// Who has a grant for the system.
+#[derive(Clone, Debug)]
+pub(super) enum By {
+    Actor(Actor),
+    /// The person at the host's console.
+    Console,
+    /// The authority's identity management, which sent an event from here.
+    Iam(Origin),
 }
 
 impl AdminGrant {
@@ -64,9 +73,12 @@ impl AdminGrant {
         }
     }
 
-    /// `None` for the person at the host's console.
+    /// `None` for the console and the IAM.
     pub(in crate::services) const fn actor(&self) -> Option<&Actor> {
-        self.actor.as_ref()
+        match &self.by {
+            By::Actor(actor) => Some(actor),
+            By::Console | By::Iam(_) => None,
+        }
     }
 
     pub(in crate::services) const fn deed(&self) -> Deed {
@@ -75,14 +87,15 @@ impl AdminGrant {
 
     /// An entry of the audit about something this person does.
     pub(in crate::services) fn entry(&self, at: WallTime, what: What) -> Entry {
-        match &self.actor {
-            Some(actor) => actor.entry(at, what),
-            None => Entry::new(at, Who::Console, what),
+        match &self.by {
+            By::Actor(actor) => actor.entry(at, what),
+            By::Console => Entry::new(at, Who::Console, what),
+            By::Iam(origin) => Entry::new(at, Who::System, what).from_origin(origin.clone()),
         }
     }
 
     pub(in crate::services) fn user_id(&self) -> Option<UserId> {
-        self.actor.as_ref().map(Actor::user_id)
+        self.actor().map(Actor::user_id)
     }
 
     /// Whether a camera may be counted or named.
@@ -90,17 +103,15 @@ impl AdminGrant {
         self.decide(Deed::ViewCamera, camera.object()) == Decision::Allowed
     }
 
-    /// The console may do everything.
+    /// The console and the IAM may do everything.
     pub(in crate::services) fn decide(&self, deed: Deed, object: Object<'_>) -> Decision {
-        self.actor
-            .as_ref()
+        self.actor()
             .map_or(Decision::Allowed, |actor| actor.decide(deed, object))
     }
 
     /// What whoever has this grant may do at all.
     pub(in crate::services) fn permissions(&self) -> Permissions {
-        self.actor
-            .as_ref()
+        self.actor()
             .map_or_else(Permissions::everything, |actor| actor.permissions().clone())
     }
 }

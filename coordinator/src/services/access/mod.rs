@@ -12,6 +12,7 @@ mod standing;
 
 use actor::Known;
 pub use actor::{Actor, Door, SessionToken};
+use grants::By;
 pub use grants::{AdminGrant, CameraGrant, PlaybackGrant};
 pub use machines::{ApiTokenError, NewApiToken};
 use people::People;
@@ -204,7 +205,7 @@ impl Access {
     pub fn admin(&self, actor: &Actor, deed: Deed) -> Result<AdminGrant, AccessError> {
         self.permit(actor, deed, Object::System)?;
         Ok(AdminGrant {
-            actor: Some(actor.clone()),
+            by: By::Actor(actor.clone()),
             deed,
         })
     }
@@ -220,7 +221,7 @@ impl Access {
             return Err(AccessError::Forbidden);
         }
         Ok(AdminGrant {
-            actor: Some(actor.clone()),
+            by: By::Actor(actor.clone()),
             deed,
         })
     }
@@ -228,7 +229,14 @@ impl Access {
     /// Permission for the person at the command line of the coordinator's own host. They can read
     /// and write the database anyway; the audit names them as the console.
     pub fn console(&self, deed: Deed) -> AdminGrant {
-        AdminGrant { actor: None, deed }
+        let by = By::Console;
+        AdminGrant { by, deed }
+    }
+
+    /// Permission for an event of the authority's identity management, whose signature is checked.
+    pub(super) const fn outside(&self, deed: Deed, origin: Origin) -> AdminGrant {
+        let by = By::Iam(origin);
+        AdminGrant { by, deed }
     }
 
     /// Permission to use a prepared playback: for its owner, and only as long as they may watch the

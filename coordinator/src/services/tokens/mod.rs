@@ -8,6 +8,7 @@ pub mod claims;
 pub mod keys;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use data_encoding::BASE64URL_NOPAD;
@@ -83,6 +84,9 @@ impl Default for TokenNames {
     }
 }
 
+/// How often it is looked whether another process has changed the keys.
+const FOLLOW: Duration = Duration::from_secs(1);
+
 /// What somebody asks of the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
@@ -135,6 +139,36 @@ impl Tokens {
         grant.for_deed(Deed::ConfigureSystem)?;
         let entry = grant.entry(self.clock.wall(), What::KeysRotated);
         self.change_keys(rotation, entry).await
+    }
+
+    /// Takes over what another process has done to the keys, until dropped: one that was stolen must
+    /// not be believed any longer.
+    pub(in crate::services) async fn follow(&self) {
+        let mut ticks = tokio::time::interval(FOLLOW);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.load().await {
+                tracing::warn!(%error, "the keys of access tokens could not be looked for");
+            }
+        }
+    }
+
+    /// Loads the keys as they are now.
+    ///
+    /// # Errors
+    /// The store failed, or holds a key that is damaged.
+    pub async fn load(&self) -> Result<(), TokenError> {
+        let stored = self.store.signing_keys().await?;
+        let known = self.keys();
+        if !stored.iter().map(|key| &key.dates).eq(known.iter()) {
+            self.ring.store(Arc::new(Ring::new(&stored)?));
+            tracing::info!(
+                keys = stored.len(),
+                "other keys of access tokens were loaded"
+            );
+        }
+        Ok(())
     }
 
     /// Repeated until no other coordinator has changed the keys meanwhile.
@@ -246,9 +280,7 @@ impl Tokens {
             return Ok(());
         }
         *looked = Some(now);
-        let stored = self.store.signing_keys().await?;
-        self.ring.store(Arc::new(Ring::new(&stored)?));
-        Ok(())
+        self.load().await
     }
 }
 

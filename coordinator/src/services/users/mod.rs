@@ -28,6 +28,7 @@ use crate::domain::agency::AgencyCode;
 use crate::domain::audit::{Entry, What, Who};
 use crate::domain::directory::{Author, Change, Directory, Refusal};
 use crate::domain::group::RoleCode;
+use crate::domain::iam_event;
 use crate::domain::login::LoginError;
 use crate::domain::password::{self, PasswordError};
 use crate::domain::text::{Email, Line};
@@ -366,6 +367,27 @@ impl Users {
         let known = Login::new(login).ok_or_else(unknown)?;
         let found = self.store.person_by_login(known).await?;
         found.map(|(person, _)| person.user).ok_or_else(unknown)
+    }
+
+    /// Whom an event of the authority's identity management means; nobody where its names mean
+    /// different people.
+    pub(super) async fn meant(
+        &self,
+        grant: &AdminGrant,
+        named: &iam_event::Person,
+    ) -> Result<Option<User>, UserError> {
+        grant.for_deed(Deed::ManageUsers)?;
+        let directory = self.store.directory().await?;
+        let login = named.login.as_deref().map(Login::new);
+        let number = named.employee_number.as_deref();
+        let is_meant = |user: &&User| {
+            let theirs = user.employee_number.as_ref().map(Line::as_str);
+            login
+                .as_ref()
+                .is_none_or(|login| login.as_ref() == Some(&user.login))
+                && number.is_none_or(|number| theirs == Some(number))
+        };
+        Ok(directory.users.values().find(is_meant).cloned())
     }
 
     /// Decides a change and writes it with its entry; decides again when somebody else was faster.

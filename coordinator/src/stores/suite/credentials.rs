@@ -296,11 +296,15 @@ pub(crate) async fn signing_keys_are_changed_by_one_at_a_time(store: Under) {
 pub(crate) async fn a_message_counts_once(store: Under) {
     let first = |id: &str, seconds: u64, kept: u64| {
         let now = NOW + after(seconds);
-        store.first_time(id.to_owned(), now, now - after(kept))
+        store.see(id.to_owned(), now, now - after(kept), entry())
     };
+    assert!(!store.has_seen("one".to_owned()).await.unwrap());
     assert!(first("one", 0, 10).await.unwrap());
     assert!(!first("one", 10, 10).await.unwrap());
     assert!(first("two", 10, 10).await.unwrap());
     assert!(first("one", 11, 10).await.unwrap(), "forgotten");
     assert!(!first("two", 11, 10).await.unwrap());
+    assert!(store.has_seen("one".to_owned()).await.unwrap());
+    let entries = store.audit_head().await.unwrap().unwrap().number;
+    assert_eq!(entries, 3, "of each that counted");
 }

@@ -262,7 +262,11 @@ async fn stands_as_before(stand: &Stand) {
 #[tokio::test]
 async fn fields_that_nobody_offered_are_refused() {
     let stand = Stand::new().await;
-    for operation in operations() {
+    // Whoever sends events says more in them than we look at.
+    let ours = operations()
+        .into_iter()
+        .filter(|operation| operation.id != "receive_iam_event");
+    for operation in ours {
         let offered = operation.fields();
         for (name, value) in [
             ("id", json!("01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4")),

@@ -188,6 +188,7 @@ impl Things {
             }
             "finish_sign_in" | "confirm_second_factor" => json!({ "code": "123456" }),
             "refresh_tokens" | "revoke_tokens" => json!({ "refresh_token": "cctvr_forged" }),
+            "receive_iam_event" => json!({ "event_id": "e-1" }),
             "remove_second_factor" => json!({ "password": PASSWORD }),
             "create_api_token" => json!({ "name": "wall", "valid_for_days": 1 }),
             "create_invite" => json!({ "site_name": "Depot" }),

@@ -345,6 +345,30 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/iam/events': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Tell of a change to a person
+     * @description For the authority's identity management. `USER_DISABLED` disables the person here,
+     *     `GROUP_CHANGED` makes them sign in again; within two seconds all they have open ends.
+     *     `X-IAM-Signature` is HMAC-SHA-256 (RFC 2104) over the body in hexadecimal digits, after `sha256=`
+     *     or not, with a secret of `identity.webhook` in the settings. Send it again until the answer is
+     *     200, or 409 `event_repeated`, which says that it was received before.
+     */
+    post: operations['receive_iam_event']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/iam/groups': {
     parameters: {
       query?: never
@@ -1384,6 +1408,7 @@ export interface components {
       | 'unauthenticated'
       | 'wrong_credentials'
       | 'wrong_code'
+      | 'signature_invalid'
       | 'second_factor_wanted'
       | 'sign_in_expired'
       | 'forbidden'
@@ -1397,6 +1422,7 @@ export interface components {
       | 'second_factor_exists'
       | 'no_second_factor'
       | 'too_many_tokens'
+      | 'event_repeated'
       | 'conflict'
       | 'taken'
       | 'last_administrator'
@@ -1410,6 +1436,7 @@ export interface components {
       | 'range_not_satisfiable'
       | 'invalid_value'
       | 'upgrade_required'
+      | 'event_stale'
       | 'wrong_password'
       | 'weak_password'
       | 'too_many_attempts'
@@ -1617,6 +1644,32 @@ export interface components {
           /** @enum {string} */
           type: 'SESSION_ENDED'
         }
+    /**
+     * @description Something that happened to a person in the authority's identity management. What else it contains
+     *     is not looked at.
+     * @example {
+     *       "event": "USER_DISABLED",
+     *       "event_id": "7c0ff5a2-52d1-4f0e-9d55-0b1f6a3c2e11",
+     *       "login_id": "layla.hassan",
+     *       "occurred_at": "2026-03-01T14:00:00Z"
+     *     }
+     */
+    IamEvent: {
+      employee_number?: string | null
+      /** @description `USER_DISABLED` or `GROUP_CHANGED`; others are ignored. */
+      event: string
+      /** @description Counts once. */
+      event_id: string
+      /** @description The person's login here, or their employee number, or both. */
+      login_id?: string | null
+      occurred_at: components['schemas']['Timestamp']
+    }
+    /** @enum {string} */
+    IamEventOutcome: 'applied' | 'unknown_user' | 'ignored'
+    /** @description What has become of it. */
+    IamEventResult: {
+      outcome: components['schemas']['IamEventOutcome']
+    }
     /** @description An enrolment code. It works once and is shown once. */
     Invite: {
       /**
@@ -2655,6 +2708,15 @@ export interface components {
         'application/json': components['schemas']['ErrorBody']
       }
     }
+    /** @description `event_repeated`: This event was received before. `last_administrator`: Somebody who may do everything must remain. */
+    event_repeated_or_last_administrator: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
     /** @description `forbidden`: You may not do this. */
     forbidden: {
       headers: {
@@ -2702,6 +2764,15 @@ export interface components {
     }
     /** @description `invalid_value`: A value in the request is not allowed. */
     invalid_value: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description `invalid_value`: A value in the request is not allowed. `event_stale`: This event is too old, or one of the clocks is wrong. */
+    invalid_value_or_event_stale: {
       headers: {
         [name: string]: unknown
       }
@@ -2801,6 +2872,15 @@ export interface components {
     }
     /** @description `second_factor_exists`: There is a second factor already; remove it first. `no_second_factor`: There is no second factor. */
     second_factor_exists_or_no_second_factor: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description `signature_invalid`: The signature is not that of this message. */
+    signature_invalid: {
       headers: {
         [name: string]: unknown
       }
@@ -4012,6 +4092,61 @@ export interface operations {
       404: components['responses']['not_found']
       429: components['responses']['rate_limited']
       500: components['responses']['internal']
+    }
+  }
+  receive_iam_event: {
+    parameters: {
+      query?: never
+      header: {
+        /**
+         * @description HMAC-SHA-256 over the bytes of the body.
+         * @example sha256=5f3c0a1d9b7e4c2286d1f0b3a4958c7716e2d3c4b5a697887960514233241506
+         */
+        'x-iam-signature': string
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "event": "USER_DISABLED",
+         *       "event_id": "7c0ff5a2-52d1-4f0e-9d55-0b1f6a3c2e11",
+         *       "login_id": "layla.hassan",
+         *       "occurred_at": "2026-03-01T14:00:00Z"
+         *     }
+         */
+        'application/json': components['schemas']['IamEvent']
+      }
+    }
+    responses: {
+      /** @description What has become of it. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "outcome": "applied"
+           *     }
+           */
+          'application/json': components['schemas']['IamEventResult']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['signature_invalid']
+      403: components['responses']['forbidden_or_cross_site']
+      404: components['responses']['not_found']
+      408: components['responses']['request_timeout']
+      409: components['responses']['event_repeated_or_last_administrator']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
     }
   }
   list_groups: {

@@ -192,7 +192,15 @@ fn kids(sql: &Connection) -> Result<Vec<String>, SqlError> {
 
 #[async_trait]
 impl SeenMessages for Sqlite {
-    async fn first_time(&self, id: String, now: WallTime, forget: WallTime) -> Result<bool> {
+    async fn has_seen(&self, id: String) -> Result<bool> {
+        self.read("look for a message", move |sql| {
+            let mut seen = sql.prepare_cached("select 1 from seen_messages where id = ?1")?;
+            Ok(seen.exists([id])?)
+        })
+        .await
+    }
+
+    async fn see(&self, id: String, now: WallTime, forget: WallTime, audit: Entry) -> Result<bool> {
         self.write("remember a message", move |sql| {
             sql.prepare_cached("delete from seen_messages where seen_us < ?1")?
                 .execute([Us(forget)])?;
@@ -201,6 +209,9 @@ impl SeenMessages for Sqlite {
                     "insert into seen_messages (id, seen_us) values (?1, ?2) on conflict do nothing",
                 )?
                 .execute(params![id, Us(now)])?;
+            if first > 0 {
+                write_audit(sql, &audit)?;
+            }
             Ok(first > 0)
         })
         .await
