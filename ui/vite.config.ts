@@ -21,5 +21,10 @@ export default defineConfig(({ mode }) => ({
     license: { fileName: 'licences.md' },
     chunkSizeWarningLimit: 600,
   },
-  server: { proxy: { '/api': { target: coordinator, changeOrigin: false } } },
+  server: {
+    proxy: {
+      '/api': { target: coordinator, changeOrigin: false },
+      '/ws': { target: coordinator, changeOrigin: false, ws: true },
+    },
+  },
 }))

@@ -2,18 +2,29 @@
  * The API without a coordinator: sign-in, roles, refusals and footage. Errors are reached by what one
  * types, not by changing code:
  * - sign in as `operator` for a role that may only watch, as `locked` for too many attempts;
+ * - sign in as `factor` to be asked for a code; `000000` is wrong, `expired` is too late;
  * - any password but `wrong` will do;
  * - invite an agent to the site `nowhere` for a refusal.
  *
  * `localStorage.mockSilent = '1'` makes the coordinator fall silent.
  */
-import { delay, http, HttpResponse, type HttpHandler } from 'msw'
-import type { Me, NewInvite, PlaybackOrder, SignIn, CameraChange, Timeline } from '@/api/model'
+import { delay, http, HttpResponse, type HttpHandler, type WebSocketHandler } from 'msw'
+import type {
+  GivenCode,
+  Me,
+  NewInvite,
+  PlaybackOrder,
+  SignIn,
+  CameraChange,
+  Timeline,
+} from '@/api/model'
 import { DAY, type TimeRange } from '@/time/range'
+import { accountHandlers } from './account'
 import { auditHandlers } from './audit'
 import { me, playback, uuid } from './builders'
 import { loadClip } from './clip'
 import { directoryHandlers } from './directory'
+import { hubHandlers } from './hub'
 import { liveRange, playlistOf, segmentOf } from './playlist'
 import { PROBLEMS, type MockProblem } from './sentences'
 import { changeCamera, listAgents, listCameras, listSites, revokeAgent, spansOf } from './world'
@@ -69,7 +80,15 @@ const session: HttpHandler[] = [
     await delay(250)
     if (login === 'locked') return problem('too_many_attempts')
     if (password === 'wrong' || login === '') return problem('wrong_credentials')
+    if (login === 'factor') return HttpResponse.json({ second_factor: 'totp' })
     localStorage.setItem(SIGNED_IN, login)
+    return HttpResponse.json(actor())
+  }),
+  http.post('/api/v1/session/second-factor', async ({ request }) => {
+    const { code } = (await request.json()) as GivenCode
+    if (code === 'expired') return problem('sign_in_expired')
+    if (code === '000000') return problem('wrong_code')
+    localStorage.setItem(SIGNED_IN, 'factor')
     return HttpResponse.json(actor())
   }),
   http.delete('/api/v1/session', () => {
@@ -205,7 +224,17 @@ const directory = directoryHandlers({
 
 const audit = auditHandlers(() => guard() ?? (isAdministrator() ? undefined : problem('forbidden')))
 
-export const handlers: HttpHandler[] = [...session, ...things, ...footage, ...directory, ...audit]
+const account = accountHandlers({ guard, isAdministrator, problem, qrSvg: qrLikeSvg })
+
+export const handlers: (HttpHandler | WebSocketHandler)[] = [
+  ...session,
+  ...things,
+  ...footage,
+  ...account,
+  ...directory,
+  ...audit,
+  ...hubHandlers,
+]
 
 /** Looks like a QR code and is none: the mock has nothing to enrol. */
 function qrLikeSvg(): string {

@@ -57,6 +57,16 @@ export const PROBLEMS = {
     en: 'The login or the password is wrong.',
     ar: 'اسم المستخدم أو كلمة المرور غير صحيحة.',
   },
+  wrong_code: {
+    status: 401,
+    en: 'The code is wrong or was used already.',
+    ar: 'الرمز غير صحيح أو سبق استخدامه.',
+  },
+  sign_in_expired: {
+    status: 401,
+    en: 'This sign-in took too long; begin again.',
+    ar: 'استغرق تسجيل الدخول وقتًا طويلًا؛ ابدأ من جديد.',
+  },
   forbidden: { status: 403, en: 'You may not do this.', ar: 'لا يُسمح لك بهذا الإجراء.' },
   link_expired: {
     status: 403,

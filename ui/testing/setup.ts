@@ -4,6 +4,7 @@ import { cleanup, configure } from '@testing-library/react'
 import { afterAll, afterEach, beforeAll, beforeEach, vi } from 'vitest'
 import { usePreferences } from '@/stores/preferences'
 import { useToasts } from '@/stores/toast'
+import { resetAccount } from '@mock/account'
 import { server } from './server'
 
 // A page has a lot to do on a busy machine; what never comes still fails.
@@ -74,6 +75,7 @@ afterEach(() => {
   cleanup()
   server.resetHandlers()
   localStorage.clear()
+  resetAccount()
   useToasts.setState({ messages: [] })
   usePreferences.setState({ language: 'en', theme: 'dark' })
   // A missing text, a broken effect or a wrong attribute is an error, wherever it shows.

@@ -62,5 +62,6 @@ export const isConflict = (error: unknown): boolean =>
 export const isMissing = (error: unknown): boolean =>
   error instanceof RefusedError && error.status === 404
 
+/** Nobody is signed in. A wrong password or code is refused with 401 as well and says nothing of that. */
 export const isUnauthenticated = (error: unknown): boolean =>
-  error instanceof RefusedError && error.status === 401
+  error instanceof RefusedError && error.code === 'unauthenticated'

@@ -172,8 +172,37 @@ export const auditChainQuery = queryOptions({
   refetchInterval: 30_000,
 })
 
+/** Whether somebody was signed out without asking for it, since anybody last signed in. */
+export const farewellQuery = queryOptions({
+  queryKey: ['farewell'],
+  queryFn: () => false,
+  initialData: false,
+  staleTime: Infinity,
+  gcTime: Infinity,
+})
+
+/** The session has ended, whoever or whatever ended it. */
+export function endSession(client: QueryClient): void {
+  const before: Me | null | undefined = client.getQueryData(sessionQuery.queryKey)
+  if (before) {
+    forget(client)
+    client.setQueryData(farewellQuery.queryKey, true)
+  } else {
+    // What was asked before and is refused after it is no second end.
+    client.setQueryData(sessionQuery.queryKey, null)
+  }
+}
+
+/** Somebody has signed in. */
+export function beginSession(client: QueryClient, me: Me): void {
+  client.setQueryData(farewellQuery.queryKey, false)
+  client.setQueryData(sessionQuery.queryKey, me)
+}
+
 /** Forgets everything that belongs to the person who was signed in. */
 export function forget(client: QueryClient): void {
+  client.setQueryData(farewellQuery.queryKey, false)
   client.setQueryData(sessionQuery.queryKey, null)
-  client.removeQueries({ predicate: (query) => query.queryKey[0] !== sessionQuery.queryKey[0] })
+  const kept: readonly unknown[] = [sessionQuery.queryKey[0], farewellQuery.queryKey[0]]
+  client.removeQueries({ predicate: ({ queryKey }) => !kept.includes(queryKey[0]) })
 }

@@ -1,11 +1,11 @@
 import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query'
 import { isUnauthenticated, RefusedError } from './errors'
-import { sessionQuery } from './queries'
+import { endSession } from './queries'
 
 /** A cache of what the coordinator says. A session that ended is noticed by whoever asks next. */
 export function createQueryClient(): QueryClient {
   const noticeEndedSession = (error: unknown) => {
-    if (isUnauthenticated(error)) client.setQueryData(sessionQuery.queryKey, null)
+    if (isUnauthenticated(error)) endSession(client)
   }
   const client = new QueryClient({
     queryCache: new QueryCache({ onError: noticeEndedSession }),

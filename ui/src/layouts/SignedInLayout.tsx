@@ -1,7 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useEffect } from 'react'
 import { Navigate, NavLink, Outlet, useLocation } from 'react-router'
 import { can } from '@/access/can'
 import { api, ask } from '@/api/client'
+import { listenToHub } from '@/api/hub'
 import type { Me } from '@/api/model'
 import { camerasQuery, forget, sessionQuery } from '@/api/queries'
 import { elapsed, useNow } from '@/hooks/use-now'
@@ -23,6 +25,7 @@ export function SignedInLayout() {
   const { data: me, errorUpdateCount } = useQuery(sessionQuery)
   const location = useLocation()
   const text = useText()
+  useHub(me?.user_id)
   if (me === null) {
     return (
       <Navigate to={paths.signIn()} replace state={{ from: location.pathname + location.search }} />
@@ -79,6 +82,12 @@ export function SignedInLayout() {
       </main>
     </div>
   )
+}
+
+/** Hears at once what the coordinator has to say to whoever is signed in. */
+function useHub(user: string | undefined) {
+  const client = useQueryClient()
+  useEffect(() => (user === undefined ? undefined : listenToHub(client)), [client, user])
 }
 
 /** Whether the coordinator answers; silence is said aloud, as nothing on the page is true without it. */

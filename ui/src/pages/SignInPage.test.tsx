@@ -50,6 +50,37 @@ describe('signing in', () => {
     await waitFor(() => expect(router.state.location.pathname).toBe('/'))
   })
 
+  it('asks for a code where there is a second factor', async () => {
+    visit('/agents', { as: null })
+    await signIn('factor', 'secret')
+    const user = userEvent.setup()
+    const code = await screen.findByLabelText('Code of the authenticator app')
+    expect(code).toHaveAccessibleDescription('Six digits, or a recovery code.')
+    await user.type(code, '000000')
+    await user.click(screen.getByRole('button', { name: 'Sign in' }))
+    expect(await screen.findByRole('alert')).toHaveTextContent('The code is wrong or was used')
+    expect(code).toHaveValue('')
+    await expectAccessible()
+    await user.type(code, 'abcd-efgh-ijkl-mnop')
+    await user.click(screen.getByRole('button', { name: 'Sign in' }))
+    expect(await screen.findByRole('heading', { name: 'Agents' })).toBeVisible()
+  })
+
+  it('begins again when the code comes too late, or when one wants to', async () => {
+    visit('/sign-in', { as: null })
+    const user = userEvent.setup()
+    await signIn('factor', 'secret')
+    await user.type(await screen.findByLabelText('Code of the authenticator app'), 'expired')
+    await user.click(screen.getByRole('button', { name: 'Sign in' }))
+    expect(await screen.findByRole('alert')).toHaveTextContent('took too long; begin again')
+    await user.type(screen.getByLabelText('Password'), 'secret')
+    await user.click(screen.getByRole('button', { name: 'Sign in' }))
+    await screen.findByLabelText('Code of the authenticator app')
+    await user.click(screen.getByRole('button', { name: 'Begin again' }))
+    expect(screen.getByLabelText('User name')).toHaveValue('factor')
+    expect(screen.queryByRole('alert')).toBeNull()
+  })
+
   it.each(['en', 'ar'] as const)('is accessible (%s)', async (language) => {
     visit('/sign-in', { as: null, language })
     await screen.findByRole('heading', { level: 1 })

@@ -4,7 +4,7 @@ import { Navigate, useLocation } from 'react-router'
 import { api, ask } from '@/api/client'
 import { errorSentence, RefusedError } from '@/api/errors'
 import type { Me, SignIn } from '@/api/model'
-import { sessionQuery } from '@/api/queries'
+import { beginSession, farewellQuery, sessionQuery } from '@/api/queries'
 import { useTitle } from '@/hooks/use-title'
 import { useLanguage, useText } from '@/i18n/use-text'
 import { Brand } from '@/layouts/Brand'
@@ -21,11 +21,12 @@ export function SignInPage() {
   const client = useQueryClient()
   const location = useLocation()
   const { data: me } = useQuery(sessionQuery)
+  const { data: thrownOut } = useQuery(farewellQuery)
   const [login, setLogin] = useState('')
   const [password, setPassword] = useState('')
   const [code, setCode] = useState('')
   const [codeWanted, setCodeWanted] = useState(false)
-  const enter = (who: Me) => client.setQueryData(sessionQuery.queryKey, who)
+  const enter = (who: Me) => beginSession(client, who)
   const signIn = useMutation({
     mutationFn: (body: SignIn) => ask(api.POST('/api/v1/session', { body })),
     onSuccess: (answer) => {
@@ -62,6 +63,9 @@ export function SignInPage() {
         <form className={styles.form} onSubmit={submit}>
           <Brand />
           <h1 className={styles.title}>{text('session.title')}</h1>
+          {thrownOut && !refused && !codeWanted && (
+            <Notice tone="warn">{text('session.ended')}</Notice>
+          )}
           {codeWanted ? (
             <TextField
               key="code"
@@ -101,6 +105,18 @@ export function SignInPage() {
           <Button type="submit" look="primary" busy={busy}>
             {text('session.signIn')}
           </Button>
+          {codeWanted && (
+            <Button
+              look="ghost"
+              onClick={() => {
+                setCodeWanted(false)
+                setCode('')
+                finish.reset()
+              }}
+            >
+              {text('session.startAgain')}
+            </Button>
+          )}
           <p className={styles.help}>{text('session.help')}</p>
         </form>
       </main>
