@@ -2,8 +2,9 @@
 //!
 //! `table.txt` says what each is answered; it is read by people and compared as a whole, so a new
 //! operation without a row fails. `UPDATE_REFUSALS=1` writes it anew; what may stand in a column is
-//! checked beside, so that a hole is not written down and forgotten.
+//! checked beside, so that a hole is not written down and forgotten. `agents.txt` is the same for agents.
 
+mod agents;
 pub(crate) mod things;
 
 use std::cmp::Reverse;
