@@ -92,7 +92,7 @@ export default tseslint.config(
   },
   forbid(['src/**'], hls),
   forbid(['src/{cameras,agents,access,api,i18n,hooks,stores,time}/**'], hls, pages),
-  forbid(['src/people/**'], hls, pages, [
+  forbid(['src/{people,account,audit}/**'], hls, pages, [
     ['@/player/*', '@/timeline/*', '@/agents/*'],
     'people are not about footage',
   ]),

@@ -24,6 +24,8 @@ it('every address of the interface', () => {
       "roles": "/admin/roles",
       "signIn": "/sign-in",
       "sites": "/",
+      "tokens": "/tokens",
+      "tokensOf": "/tokens?user=01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
     }
   `)
 })

@@ -8,6 +8,8 @@ export const paths = {
   cameraSettings: (id: string) => `/cameras/${encodeURIComponent(id)}/settings`,
   agents: () => '/agents',
   profile: () => '/profile',
+  tokens: () => '/tokens',
+  tokensOf: (user: string) => `/tokens?user=${encodeURIComponent(user)}`,
   admin: () => '/admin',
   people: () => '/admin/people',
   newPerson: () => '/admin/people/new',

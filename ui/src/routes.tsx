@@ -21,6 +21,7 @@ import { NotFoundPage } from '@/pages/NotFoundPage'
 import { ProfilePage } from '@/pages/ProfilePage'
 import { SignInPage } from '@/pages/SignInPage'
 import { SitesPage } from '@/pages/SitesPage'
+import { TokensPage } from '@/pages/TokensPage'
 
 export const routes: RouteObject[] = [
   {
@@ -41,6 +42,7 @@ export const routes: RouteObject[] = [
           { path: '/cameras/:id/settings', element: <CameraSettingsPage /> },
           { path: '/agents', element: <AgentsPage /> },
           { path: '/profile', element: <ProfilePage /> },
+          { path: '/tokens', element: <TokensPage /> },
           {
             path: '/admin',
             element: <AdminLayout />,

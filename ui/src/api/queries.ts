@@ -132,6 +132,41 @@ export const agenciesQuery = queryOptions({
   ...DIRECTORY,
 })
 
+/** Where one is signed in; others end and begin it, so it is looked at often. */
+export const ownSessionsQuery = queryOptions({
+  queryKey: ['sessions', 'own'],
+  queryFn: async ({ signal }) => (await ask(api.GET('/api/v1/iam/me/sessions', { signal }))).items,
+  refetchInterval: 30_000,
+})
+
+export const sessionsOfQuery = (user: string) =>
+  queryOptions({
+    queryKey: ['sessions', user],
+    queryFn: async ({ signal }) =>
+      (
+        await ask(
+          api.GET('/api/v1/iam/users/{id}/sessions', { params: { path: { id: user } }, signal }),
+        )
+      ).items,
+    refetchInterval: 30_000,
+  })
+
+export const secondFactorQuery = queryOptions({
+  queryKey: ['second-factor'],
+  queryFn: ({ signal }) => ask(api.GET('/api/v1/iam/me/second-factor', { signal })),
+})
+
+/** One's own for `undefined`. */
+export const apiTokensQuery = (user: string | undefined) =>
+  queryOptions({
+    queryKey: ['api-tokens', user ?? 'own'],
+    queryFn: async ({ signal }) => {
+      const query = user === undefined ? {} : { user }
+      return (await ask(api.GET('/api/v1/iam/api-tokens', { params: { query }, signal }))).items
+    },
+    refetchInterval: 30_000,
+  })
+
 /** As the address of the page and of an export say it; what is empty is left out. */
 export type AuditSearch = Readonly<{
   from?: string

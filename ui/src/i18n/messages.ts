@@ -1,5 +1,6 @@
 /** The texts of both languages, one file per area. English defines which keys exist. */
 import arAccess from './locales/ar/access.json'
+import arAccount from './locales/ar/account.json'
 import arAgents from './locales/ar/agents.json'
 import arAudit from './locales/ar/audit.json'
 import arCameras from './locales/ar/cameras.json'
@@ -12,6 +13,7 @@ import arProfile from './locales/ar/profile.json'
 import arSession from './locales/ar/session.json'
 import arTimeline from './locales/ar/timeline.json'
 import enAccess from './locales/en/access.json'
+import enAccount from './locales/en/account.json'
 import enAgents from './locales/en/agents.json'
 import enAudit from './locales/en/audit.json'
 import enCameras from './locales/en/cameras.json'
@@ -27,6 +29,7 @@ import type { Language } from './direction'
 
 const en = {
   ...enAccess,
+  ...enAccount,
   ...enAgents,
   ...enAudit,
   ...enCameras,
@@ -45,6 +48,7 @@ export type MessageId = keyof typeof en
 
 const ar: Record<MessageId, string> = {
   ...arAccess,
+  ...arAccount,
   ...arAgents,
   ...arAudit,
   ...arCameras,

@@ -1,11 +1,15 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState, type SubmitEvent } from 'react'
+import { useNavigate } from 'react-router'
+import { OwnSessions } from '@/account/OwnSessions'
+import { SecondFactor } from '@/account/SecondFactor'
 import { api, ask } from '@/api/client'
 import type { User } from '@/api/model'
 import { forget, ownUserQuery } from '@/api/queries'
 import { useTitle } from '@/hooks/use-title'
 import { Text } from '@/i18n/Text'
 import { useText } from '@/i18n/use-text'
+import { paths } from '@/paths'
 import { EffectivePermissions } from '@/people/EffectivePermissions'
 import { FailureNotice } from '@/people/FailureNotice'
 import formStyles from '@/people/Form.module.css'
@@ -24,6 +28,7 @@ import { Waiting } from './Waiting'
 /** One's own account. */
 export function ProfilePage() {
   const text = useText()
+  const navigate = useNavigate()
   const directory = useDirectory()
   const { data: user, error } = useQuery(ownUserQuery)
   useTitle(text('profile.title'), text('common.product'))
@@ -40,6 +45,16 @@ export function ProfilePage() {
             <Card title={text('profile.mayDo')} hint={text('access.effective.hint')}>
               <EffectivePermissions user={user} directory={directory} />
             </Card>
+            <Card title={text('account.sessions.title')} hint={text('account.sessions.hint')}>
+              <OwnSessions />
+            </Card>
+            <Card title={text('account.tokens.title')} hint={text('account.tokens.hint')}>
+              <div className={formStyles.actions}>
+                <Button onClick={() => void navigate(paths.tokens())}>
+                  {text('account.tokens.open')}
+                </Button>
+              </div>
+            </Card>
           </div>
           <div className={admin.side}>
             <Card title={text('profile.look')} hint={text('profile.lookHint')}>
@@ -47,6 +62,9 @@ export function ProfilePage() {
             </Card>
             <Card title={text('profile.password')} hint={text('profile.passwordHint')}>
               <OwnPassword login={user.login} />
+            </Card>
+            <Card title={text('account.factor.title')} hint={text('account.factor.hint')}>
+              <SecondFactor />
             </Card>
           </div>
         </div>

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { useParams } from 'react-router'
+import { useNavigate, useParams } from 'react-router'
+import { SessionsOfPerson } from '@/account/SessionsOfPerson'
 import { can } from '@/access/can'
 import { isMissing } from '@/api/errors'
 import type { Me, User } from '@/api/model'
@@ -38,6 +39,7 @@ type Props = Readonly<{ user: User; me: Me }>
 function Person({ user, me }: Props) {
   const text = useText()
   const format = useFormat()
+  const navigate = useNavigate()
   const directory = useDirectory()
   const [open, setOpen] = useState<'status' | 'password'>()
   const name = directory.personName(user)
@@ -63,6 +65,11 @@ function Person({ user, me }: Props) {
           </p>
         </div>
         <div className={styles.actions}>
+          {can(me, { kind: 'token', action: 'admin' }) && (
+            <Button onClick={() => void navigate(paths.tokensOf(user.id))}>
+              {text('account.tokens.title')}
+            </Button>
+          )}
           <Button disabledReason={mayNot} onClick={() => setOpen('password')}>
             {text('people.password.open')}
           </Button>
@@ -83,6 +90,11 @@ function Person({ user, me }: Props) {
           <Card title={text('people.groups.title')} hint={text('people.groups.hint')}>
             <GroupsOfPerson user={user} directory={directory} disabledReason={mayNot} />
           </Card>
+          {!isOwn && (
+            <Card title={text('account.sessions.title')} hint={text('account.sessions.otherHint')}>
+              <SessionsOfPerson user={user} name={name} disabledReason={mayNot} />
+            </Card>
+          )}
           <Card title={text('access.effective.title')} hint={text('access.effective.hint')}>
             <EffectivePermissions user={user} directory={directory} />
           </Card>
