@@ -173,6 +173,8 @@ impl Standing {
                 item = stream.next() => item.map(|item| (item, Some((stream, over)))),
             }
         })
+        // The server may ask once more after the end.
+        .fuse()
     }
 
     async fn look(&self) -> Result<Actor, AccessError> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::stream::{self, StreamExt as _};
 use shared::testing::SegmentBuilder;
 
 use super::super::testing::{NOW, PASSWORD, World};
@@ -242,4 +243,18 @@ async fn entries_say_who_from_where_and_which_agency_it_concerns() {
     let console = access.console(Deed::ManageUsers);
     let entry = console.entry(NOW, What::UserCreated);
     assert_eq!((entry.who, entry.agency), (Who::Console, None));
+}
+
+#[tokio::test]
+async fn what_is_guarded_ends_and_may_be_asked_after_its_end() {
+    let world = World::new().await;
+    let actor = world.operator("METRO").await;
+    let standing = world.services.access.standing(&actor, Ground::Session);
+    let bytes = stream::iter([Ok::<_, Ended>(1), Ok(2)]);
+    let mut guarded = std::pin::pin!(standing.guard(bytes));
+    assert_eq!(guarded.next().await.transpose().unwrap(), Some(1));
+    assert_eq!(guarded.next().await.transpose().unwrap(), Some(2));
+    for _ in 0..2 {
+        assert!(guarded.next().await.is_none());
+    }
 }
