@@ -78,7 +78,7 @@ $(ST_STAMP): tests/api/requirements.txt
 
 .PHONY: api-check
 api-check: test-packages $(ST_STAMP) ## Whatever the API's description allows, for 45 s: no failure, no answer that breaks it
-	cargo build --locked --quiet -p cctv-coordinator --bins
+	cargo build --locked --quiet -p cctv-coordinator -p cctv-agent -p camera-sim --bins
 	@tests/api/check.sh $(BIN) $(CARGO_TARGET_DIR)/schemathesis/bin/st
 
 .PHONY: e2e

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::actor::COOKIE;
 use super::error::{self, ErrorBody, Open};
@@ -16,11 +16,12 @@ use super::error::{self, ErrorBody, Open};
 #[openapi(
     info(
         title = "RTA CCTV coordinator",
-        description = "Cameras, recordings and playback of all sites.\n\nTimes are RFC 3339 in UTC; ids are UUIDs. Every answer carries `X-Request-Id`; every error is an `ErrorBody` in English and Arabic. Requests that change something must come from this origin: browsers say so by themselves, other clients send `X-Requested-With: cctv`.",
+        description = "Cameras, recordings and playback of all sites.\n\nTimes are RFC 3339 in UTC; ids are UUIDs. Every answer carries `X-Request-Id`; every error is an `ErrorBody` in English and Arabic. Whoever asks is known by the cookie of `sign_in` or by a bearer token: an access token of `issue_tokens`, or an API token of `create_api_token`. Requests that change something must come from this origin: browsers say so by themselves, other clients send a bearer token or `X-Requested-With: cctv`; those for tokens need neither.",
     ),
     components(schemas(ErrorBody, super::audit::ExportFormat)),
     modifiers(&Shared),
-    security(("cctv_session" = [])),
+    // Any one of them.
+    security(("cctv_session" = []), ("bearer" = [])),
     tags(
         (name = "session", description = "Signing in and out."),
         (name = "sites", description = "Groups of cameras in one place."),
@@ -35,7 +36,7 @@ use super::error::{self, ErrorBody, Open};
 )]
 pub(super) struct Document;
 
-/// What operations refer to by name: the session cookie and the errors.
+/// What operations refer to by name: how one says who one is, and the errors.
 struct Shared;
 
 impl utoipa::Modify for Shared {
@@ -44,6 +45,13 @@ impl utoipa::Modify for Shared {
         components.responses.extend(error::components());
         let cookie = ApiKeyValue::with_description(COOKIE, "Set by `sign_in`.");
         components.add_security_scheme(COOKIE, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(
+                "An access token of `issue_tokens`, or an API token of `create_api_token`.",
+            ))
+            .build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{Answer, PASSWORD, World};
 
@@ -172,6 +172,66 @@ async fn pages_of_other_sites_cannot_act_for_somebody() {
     let program = [("origin", ""), ("x-requested-with", "cctv")];
     let allowed = admin.send(Method::POST, path, Some(&body), &program).await;
     assert_eq!(allowed.status, 201);
+}
+
+#[tokio::test]
+async fn programs_get_and_use_tokens_without_saying_where_from_and_pages_of_others_do_not() {
+    let world = World::start().await;
+    let admin = world.admin().await;
+    let cookie = cookie_of(
+        &world
+            .nobody()
+            .sign_in("admin", world.password.expose_secret())
+            .await,
+    );
+    let credentials = json!({ "login": "admin", "password": world.password.expose_secret() });
+    let ask = async |path: &str, body: &Value, headers: &[(&str, &str)]| {
+        let nobody = world.nobody();
+        let answer = nobody.send(Method::POST, path, Some(body), headers).await;
+        (
+            answer.status.as_u16(),
+            answer.code().to_owned(),
+            answer.body,
+        )
+    };
+    let (quiet, foreign) = (("origin", ""), ("origin", "http://evil.example"));
+    let (status, _, tokens) = ask("/api/v1/token", &credentials, &[quiet]).await;
+    assert_eq!(status, 200, "{tokens:?}");
+    let refresh = json!({ "refresh_token": tokens["refresh_token"] });
+    let refreshed = ask("/api/v1/token/refresh", &refresh, &[quiet]).await;
+    assert_eq!(refreshed.0, 200, "{refreshed:?}");
+    // Signing in sets a cookie, so it is not among them; nor is a page of somebody else, or what
+    // comes with a cookie as a browser's request does.
+    let (with_cookie, invites) = (("cookie", cookie.as_str()), "/api/v1/agents/invites");
+    for (path, headers) in [
+        ("/api/v1/session", &[quiet][..]),
+        ("/api/v1/token", &[foreign]),
+        ("/api/v1/token", &[quiet, with_cookie]),
+        ("/api/v1/token/refresh", &[("origin", "null")]),
+    ] {
+        let (status, code, _) = ask(path, &credentials, headers).await;
+        assert_eq!((status, &*code), (403, "cross_site"), "{path} {headers:?}");
+    }
+    let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+    let bearer = ("authorization", bearer.as_str());
+    let depot = json!({ "site_name": "Depot" });
+    let made = ask(invites, &depot, &[quiet, bearer]).await;
+    assert_eq!(made.0, 201, "{made:?}");
+    for headers in [
+        &[quiet][..],
+        &[quiet, with_cookie],
+        &[foreign, bearer],
+        &[foreign, bearer, with_cookie],
+    ] {
+        let (status, code, _) = ask(invites, &depot, headers).await;
+        assert_eq!((status, &*code), (403, "cross_site"), "{headers:?}");
+    }
+    // With a token no cookie counts, be it that of an administrator.
+    let bad = ("authorization", "Bearer x");
+    let (status, code, _) = ask(invites, &depot, &[quiet, bad, with_cookie]).await;
+    assert_eq!((status, &*code), (401, "unauthenticated"));
+    let made = admin.get("/api/v1/audit?what=invite_created").await;
+    assert_eq!(made.body["items"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -3,13 +3,14 @@
 //! The session cookie is `SameSite=Strict`, so such a request should carry no session anyway; this
 //! is the second lock. A page says where it is from in `Origin`: our own host, or one of
 //! `http.allowed_origins`. A program that says nothing shows with `X-Requested-With`,
-//! `Authorization` or `X-IAM-Signature` that it is none: no page can send these to us without asking first, and
-//! [`super::cors`] allows that to the same origins only.
+//! `Authorization` or `X-IAM-Signature` that it is none: no page can send these to us without asking
+//! first, and [`super::cors`] allows that to the same origins only. Where programs get their tokens
+//! no cookie counts, so one that says nothing and has none is welcome.
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, UPGRADE};
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, UPGRADE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -18,6 +19,13 @@ use super::cors;
 use crate::config::WebOrigin;
 use crate::http::client::Client;
 use crate::http::error::{Code, Error};
+
+/// They take what they need from the request itself, and set no cookie.
+const FOR_PROGRAMS: [&str; 3] = [
+    "/api/v1/token",
+    "/api/v1/token/refresh",
+    "/api/v1/token/revoke",
+];
 
 pub(super) const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
@@ -54,7 +62,9 @@ fn is_welcome(headers: &HeaderMap, uri: &Uri, secure: bool, allowed: &[WebOrigin
     let mut origins = headers.get_all(ORIGIN).iter();
     let Some(origin) = origins.next() else {
         let said = [REQUESTED_WITH, AUTHORIZATION, IAM_SIGNATURE];
-        return Some(said.iter().any(|name| headers.contains_key(name)));
+        let said = said.iter().any(|name| headers.contains_key(name));
+        let for_programs = FOR_PROGRAMS.contains(&uri.path()) && !headers.contains_key(COOKIE);
+        return Some(said || for_programs);
     };
     if origins.next().is_some() {
         return None;
