@@ -34,6 +34,8 @@ fn file(name: &str) -> Response {
         let config = Config::from(DESCRIPTION)
             // Nobody outside is asked whether the description is right.
             .validator_url("none")
+            // Without a bar to look at other descriptions with.
+            .use_base_layout()
             .display_request_duration(true);
         Arc::new(config)
     });

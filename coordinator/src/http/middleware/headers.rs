@@ -17,7 +17,7 @@ const POLICY: &str = "default-src 'self'; media-src 'self' blob:; worker-src 'se
     frame-ancestors 'none'";
 
 /// Pages need none of a desk's devices; full screen and picture in picture stay allowed to them.
-const PERMISSIONS: &str = "bluetooth=(), camera=(), display-capture=(), geolocation=(), hid=(), \
+const PERMISSIONS: &str = "camera=(), display-capture=(), geolocation=(), hid=(), \
     microphone=(), midi=(), payment=(), serial=(), usb=()";
 
 pub async fn layer(client: Client, request: Request, next: Next) -> Response {
