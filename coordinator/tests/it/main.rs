@@ -12,6 +12,7 @@ mod credentials;
 mod docs;
 mod enrolment;
 mod foreign;
+mod handbook;
 mod hostile;
 mod iam_events;
 mod limits;
