@@ -29,6 +29,10 @@ $(UI_STAMP): ui/package-lock.json
 ui/dist/index.html: $(UI_STAMP) $(UI_SOURCES)
 	cd ui && npm run --silent build
 
+OIDC_STAMP := tests/oidc/node_modules/.package-lock.json
+$(OIDC_STAMP): tests/oidc/package-lock.json
+	cd tests/oidc && npm ci --no-audit --no-fund
+
 # ---- Using it --------------------------------------------------------------------------------------------------------
 
 .PHONY: build
@@ -61,7 +65,7 @@ fix: $(UI_STAMP) ## Format and mend what a machine can mend
 	cd ui && npm run --silent fix
 
 .PHONY: test
-test: check build ## Everything that must pass; what CI runs
+test: check build $(OIDC_STAMP) ## Everything that must pass; what CI runs
 	cargo test --locked --workspace
 	cd ui && npm test
 	@$(MAKE) api-check
@@ -80,6 +84,10 @@ $(ST_STAMP): tests/api/requirements.txt
 api-check: test-packages $(ST_STAMP) ## Whatever the API's description allows, for 45 s: no failure, no answer that breaks it
 	cargo build --locked --quiet -p cctv-coordinator -p cctv-agent -p camera-sim --bins
 	@tests/api/check.sh $(BIN) $(CARGO_TARGET_DIR)/schemathesis/bin/st
+
+.PHONY: test-oidc
+test-oidc: packages $(OIDC_STAMP) ## Sign-ins and tokens of a real identity provider
+	cargo test --locked -p cctv-coordinator --test it oidc::
 
 .PHONY: e2e
 e2e: test-packages build ## The pages in Chromium against real programs

@@ -260,6 +260,7 @@ fn services_config(config: &Config) -> anyhow::Result<ServicesConfig> {
         },
         webhook: webhook(&config.identity.webhook)
             .context("`[identity.webhook]` in the settings")?,
+        identity: config.identity.clone(),
         ..ServicesConfig::new(&config.data_dir)
     })
 }

@@ -8,6 +8,7 @@ pub mod domain;
 pub mod enrolment;
 pub mod http;
 pub mod metrics;
+pub mod outbound;
 pub mod quic;
 pub mod services;
 pub mod stores;

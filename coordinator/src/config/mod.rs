@@ -22,7 +22,11 @@ use serde::{Deserialize, Serialize};
 pub use self::agents::{Address, Agents, TunnelListen};
 pub use self::bounded::Bounded;
 pub use self::http::{Http, HttpTls};
-pub use self::identity::{Identity, TokenName, Webhook};
+pub use self::identity::{
+    ClaimName, Claims, Identity, Issuers, KeySource, KnownLogin, Provider, ProviderName,
+    ProviderSettings, PublicOrigin, Scope, SignatureAlgorithm, TokenName, Trusted, TrustedSettings,
+    UnknownPeople, WebAddress, Webhook,
+};
 pub use self::limits::{Allowance, Limits, Valkey, ValkeyUrl};
 pub use self::log::{Filter, Format, Log};
 pub use self::network::{Network, Networks};
@@ -143,6 +147,31 @@ mod tests {
                 "[identity]\nissuer = \"two words\"",
                 2,
                 &["two words", "rta-cctv"],
+            ),
+            (
+                "[identity.provider]\nissuer = \"https://sso.example\"",
+                1,
+                &["client_id", "redirect_base"],
+            ),
+            (
+                "[identity.provider]\nissuer = \"http://sso.example\"",
+                2,
+                &["https://sso.example"],
+            ),
+            (
+                "[identity.provider]\nclaims.agency = \"org\"",
+                1,
+                &["`agencies`"],
+            ),
+            (
+                "[[identity.trusted]]\nissuer = \"x\"\naudience = \"y\"",
+                1,
+                &["jwks_url", "public_key_file"],
+            ),
+            (
+                "[[identity.trusted]]\nalgorithms = [\"HS256\"]",
+                2,
+                &["HS256", "RS256"],
             ),
             ("[htpp]\n", 1, &["htpp", "http"]),
         ] {

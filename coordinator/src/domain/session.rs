@@ -43,6 +43,11 @@ pub enum SessionKind {
         /// Permissions such as `camera:*:view` that narrow those of its owner; none: all of them.
         scopes: Vec<String>,
     },
+    /// Whoever comes with access tokens of an issuer outside, until the last of them expires.
+    Outside {
+        expires_at: WallTime,
+        issuer: String,
+    },
 }
 
 impl Session {
@@ -52,7 +57,9 @@ impl Session {
             SessionKind::Browser | SessionKind::Client => {
                 (self.last_seen + SESSION_IDLE).min(self.created_at + SESSION_ABSOLUTE)
             }
-            SessionKind::Machine { expires_at, .. } => expires_at,
+            SessionKind::Machine { expires_at, .. } | SessionKind::Outside { expires_at, .. } => {
+                expires_at
+            }
         }
     }
 

@@ -78,7 +78,7 @@ impl From<token::ApiToken> for ApiToken {
         let expires_at = Timestamp(session.expires_at());
         let scopes = match session.kind {
             SessionKind::Machine { scopes, .. } => scopes,
-            SessionKind::Browser | SessionKind::Client => Vec::new(),
+            SessionKind::Browser | SessionKind::Client | SessionKind::Outside { .. } => Vec::new(),
         };
         Self {
             id: session.id,

@@ -77,7 +77,10 @@ codes! {
     WrongCode UNAUTHORIZED: "The code is wrong or was used already.", "الرمز غير صحيح أو سبق استخدامه.";
     SignatureInvalid UNAUTHORIZED: "The signature is not that of this message.", "التوقيع لا يطابق هذه الرسالة.";
     SecondFactorWanted UNAUTHORIZED: "A code of the second factor is needed.", "يلزم رمز المصادقة الثنائية.";
+    NotConfirmed UNAUTHORIZED: "The identity provider did not confirm who you are; begin again.", "لم يؤكد مزوّد الهوية هويتك؛ ابدأ من جديد.";
     SignInExpired UNAUTHORIZED: "This sign-in took too long; begin again.", "استغرق تسجيل الدخول وقتًا طويلًا؛ ابدأ من جديد.";
+    NotAdmitted FORBIDDEN: "The identity provider knows you, but you may not sign in here; ask an administrator.", "يعرفك مزوّد الهوية، لكن لا يُسمح لك بالدخول هنا؛ راجع مدير النظام.";
+    PasswordSignInOff FORBIDDEN: "Sign in through the identity provider; this account may not use a password here.", "سجّل الدخول عبر مزوّد الهوية؛ لا يُسمح لهذا الحساب باستخدام كلمة المرور هنا.";
     Forbidden FORBIDDEN: "You may not do this.", "لا يُسمح لك بهذا الإجراء.";
     CrossSite FORBIDDEN: "This request came from another site and was refused.", "ورد هذا الطلب من موقع آخر ورُفض.";
     LinkInvalid FORBIDDEN: "This link is not valid.", "هذا الرابط غير صالح.";
@@ -112,6 +115,7 @@ codes! {
     Unsupported NOT_IMPLEMENTED: "This site's agent is too old for this; update it.", "إصدار الوكيل في هذا الموقع أقدم من أن يدعم هذا؛ يُرجى تحديثه.";
     AgentFailed BAD_GATEWAY: "The agent at the site could not do this.", "تعذّر على الوكيل في الموقع تنفيذ ذلك.";
     AgentOffline SERVICE_UNAVAILABLE: "The site is not connected at the moment.", "الموقع غير متصل حاليًا.";
+    ProviderUnreachable SERVICE_UNAVAILABLE: "The identity provider does not answer; try again, or use a password if you have one.", "لا يستجيب مزوّد الهوية؛ حاول مرة أخرى أو استخدم كلمة المرور إن وُجدت.";
     Overloaded SERVICE_UNAVAILABLE: "The system is busy; try again in a moment.", "النظام مشغول؛ حاول مرة أخرى بعد قليل.";
     NothingYet SERVICE_UNAVAILABLE: "This camera has not recorded anything lately.", "لم تسجّل هذه الكاميرا شيئًا في الآونة الأخيرة.";
     Unavailable SERVICE_UNAVAILABLE: "The system is not ready; try again in a moment.", "النظام غير جاهز؛ حاول مرة أخرى بعد قليل.";
@@ -247,11 +251,15 @@ refusals! {
     /// Answers of operations that an agent carries out.
     AtAgent: Unsupported AgentFailed AgentOffline Overloaded AgentTimeout;
     /// Answers of signing in.
-    Rejected: WrongCredentials CrossSite TooManyAttempts RateLimited Internal;
+    Rejected: WrongCredentials PasswordSignInOff CrossSite TooManyAttempts RateLimited Internal;
     /// Answers of the second half of signing in.
     RejectedCode: WrongCode SignInExpired CrossSite TooManyAttempts RateLimited Internal;
     /// Answers of giving a program its tokens.
-    RejectedProgram: WrongCredentials WrongCode SecondFactorWanted CrossSite TooManyAttempts RateLimited Internal;
+    RejectedProgram: WrongCredentials WrongCode SecondFactorWanted PasswordSignInOff CrossSite TooManyAttempts RateLimited Internal;
+    /// Answers of beginning to sign in at the identity provider.
+    StartedOutside: InvalidRequest NotFound InvalidValue RateLimited Internal ProviderUnreachable;
+    /// Answers of coming back from the identity provider.
+    FinishedOutside: InvalidRequest NotConfirmed SignInExpired NotAdmitted NotFound RateLimited Internal ProviderUnreachable Overloaded;
     /// Answers of exchanging a refresh token.
     RejectedToken: Unauthenticated CrossSite RateLimited Internal;
     /// Answers to an event of the authority's identity management.

@@ -25,6 +25,7 @@ pub mod health;
 pub mod iam;
 pub mod limit;
 pub mod middleware;
+pub mod oidc;
 pub mod openapi;
 pub mod page;
 pub mod places;
@@ -105,6 +106,9 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
             session::sign_out
         ))
         .routes(routes!(session::finish_sign_in))
+        .routes(routes!(oidc::get_sign_in_methods))
+        .routes(routes!(oidc::start_oidc_sign_in))
+        .routes(routes!(oidc::finish_oidc_sign_in))
         .routes(routes!(tokens::issue_tokens))
         .routes(routes!(tokens::refresh_tokens))
         .routes(routes!(tokens::revoke_tokens))

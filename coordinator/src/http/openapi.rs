@@ -86,6 +86,7 @@ mod tests {
     use crate::http::error::Code;
     use crate::http::iam::events::IamEventOutcome;
     use crate::http::iam::users::UserStatus;
+    use crate::http::oidc::ProviderReachable;
     use crate::http::session::FactorKind;
     use crate::http::sessions::HolderKind;
     use crate::http::timeline::SpanState;
@@ -159,6 +160,14 @@ mod tests {
                 ]),
             ),
             ("Place", sent(Place::ALL)),
+            (
+                "ProviderReachable",
+                sent(&[
+                    ProviderReachable::Unknown,
+                    ProviderReachable::Reachable,
+                    ProviderReachable::Unreachable,
+                ]),
+            ),
             ("Reason", sent(Reason::ALL)),
             ("RecordingMode", sent(RecordingMode::ALL)),
             (

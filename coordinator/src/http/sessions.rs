@@ -56,7 +56,7 @@ impl SignedInAt {
             id: session.id,
             kind: match session.kind {
                 SessionKind::Browser => HolderKind::Browser,
-                SessionKind::Client => HolderKind::Program,
+                SessionKind::Client | SessionKind::Outside { .. } => HolderKind::Program,
                 SessionKind::Machine { .. } => HolderKind::Machine,
             },
             created_at: Timestamp(session.created_at),

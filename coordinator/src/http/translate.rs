@@ -6,13 +6,14 @@
 use super::error::{Code, Error};
 use crate::domain::directory::Refusal;
 use crate::domain::iam_event::EventRefusal;
-use crate::services::access::{AccessError, ApiTokenError, IssueError};
+use crate::services::access::{AccessError, ApiTokenError, IssueError, OutsideSignInError};
 use crate::services::agents::AgentError;
 use crate::services::audit::AuditError;
 use crate::services::cameras::CameraError;
 use crate::services::credentials::{SecondFactorError, SignInError};
 use crate::services::edge_source::EdgeError;
 use crate::services::iam_events::IamEventError;
+use crate::services::outside::OutsideError;
 use crate::services::playback::PlaybackError;
 use crate::services::storage::StorageError;
 use crate::services::timeline::TimelineError;
@@ -52,6 +53,7 @@ impl From<SignInError> for Error {
         match error {
             SignInError::Wrong => Code::WrongCredentials.into(),
             SignInError::WrongCode => Code::WrongCode.into(),
+            SignInError::PasswordOff => Code::PasswordSignInOff.into(),
             SignInError::CodeWanted => Code::SecondFactorWanted.into(),
             SignInError::TooLate => Code::SignInExpired.into(),
             SignInError::Wait { wait } => {
@@ -61,6 +63,37 @@ impl From<SignInError> for Error {
             }
             SignInError::TooMany => Self::new(Code::TooManyAttempts).with_retry_after(BUSY_SECONDS),
             SignInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<OutsideError> for Error {
+    fn from(error: OutsideError) -> Self {
+        let code = match &error {
+            OutsideError::NoProvider => Code::NotFound,
+            OutsideError::Unreachable(_) => Code::ProviderUnreachable,
+            OutsideError::State => Code::SignInExpired,
+            OutsideError::NotConfirmed(_) => Code::NotConfirmed,
+            OutsideError::TooMany => {
+                return Self::new(Code::Overloaded).with_retry_after(BUSY_SECONDS);
+            }
+        };
+        // The reason is for the technician: it may name what is inside our network.
+        tracing::info!(%error, "a sign-in at the identity provider did not succeed");
+        code.into()
+    }
+}
+
+impl From<OutsideSignInError> for Error {
+    fn from(error: OutsideSignInError) -> Self {
+        match error {
+            OutsideSignInError::Outside(error) => error.into(),
+            OutsideSignInError::Refused(refused) => {
+                tracing::info!(%refused, "somebody whom the identity provider knows was refused");
+                Code::NotAdmitted.into()
+            }
+            OutsideSignInError::Access(error) => error.into(),
+            OutsideSignInError::Store(error) => error.into(),
         }
     }
 }

@@ -11,6 +11,7 @@ use shared::clock::Clock;
 
 use super::audit::notes::Notes;
 use super::credentials::{Credentials, Passwords};
+use super::outside::Outside;
 use super::tokens::{TokenNames, Tokens};
 use super::users::UserError;
 use super::{Access, Agents, Audit, EdgeSource, OpenError, Parts, Users, in_store};
@@ -49,8 +50,15 @@ impl ConsoleServices {
         let credentials = Arc::new(Credentials::new(&parts, Arc::clone(&passwords)));
         // Its names matter to what is signed; nothing is signed here.
         let tokens = Arc::new(Tokens::new(&parts, TokenNames::default())?);
+        // Nobody comes in here.
+        let outside = Arc::new(Outside::nobody(&parts));
         Ok(Self {
-            access: Access::new(&parts, Arc::clone(&credentials), Arc::clone(&tokens)),
+            access: Access::new(
+                &parts,
+                Arc::clone(&credentials),
+                Arc::clone(&tokens),
+                outside,
+            ),
             agents: Agents::new(&parts),
             audit: Audit::new(&parts),
             users: Users::new(&parts, credentials, passwords),

@@ -20,6 +20,7 @@ pub mod iam_events;
 pub mod ingest;
 mod instance;
 pub mod limits;
+pub mod outside;
 pub mod playback;
 pub mod storage;
 #[cfg(test)]
@@ -45,12 +46,14 @@ pub use edge_source::EdgeSource;
 pub use figures::Figures;
 pub use iam_events::IamEvents;
 pub use ingest::Ingest;
+pub use outside::Outside;
 pub use playback::Playbacks;
 pub use storage::Storage;
 pub use timeline::Timelines;
 pub use tokens::{TokenNames, Tokens};
 pub use users::Users;
 
+use crate::config;
 use crate::domain::iam_event::Webhook;
 use crate::stores::objects::{self, ObjectError};
 use crate::stores::{Store, StoreError, sqlite};
@@ -75,6 +78,8 @@ pub struct ServicesConfig {
     pub tokens: TokenNames,
     /// For events of the authority's identity management; none come without it.
     pub webhook: Option<Webhook>,
+    /// Who else vouches for people.
+    pub identity: config::Identity,
 }
 
 impl ServicesConfig {
@@ -89,6 +94,7 @@ impl ServicesConfig {
             edge_timeout: Duration::from_secs(10),
             tokens: TokenNames::default(),
             webhook: None,
+            identity: config::Identity::default(),
         }
     }
 }
@@ -108,6 +114,7 @@ pub struct Services {
     pub users: Arc<Users>,
     pub iam_events: IamEvents,
     pub credentials: Arc<Credentials>,
+    pub outside: Arc<Outside>,
     /// Counters for the metrics page.
     pub figures: Arc<Figures>,
     /// That no other process serves the same directory; as long as these services live.
@@ -135,6 +142,8 @@ pub enum OpenError {
     Settle(#[from] storage::StorageError),
     #[error(transparent)]
     Users(#[from] users::UserError),
+    #[error("could not use `[identity]` of the settings")]
+    Outside(#[from] outside::OutsideSetupError),
     #[error("could not prepare the keys of access tokens")]
     Tokens(#[from] tokens::TokenError),
     #[error("could not open the object store in {directory}")]
@@ -189,7 +198,13 @@ impl Services {
         let credentials = Arc::new(Credentials::new(&parts, Arc::clone(&passwords)));
         let tokens = Arc::new(Tokens::new(&parts, config.tokens.clone())?);
         tokens.rotate_when_due().await?;
-        let access = Access::new(&parts, Arc::clone(&credentials), Arc::clone(&tokens));
+        let outside = Arc::new(Outside::open(&config.identity, &parts).await?);
+        let access = Access::new(
+            &parts,
+            Arc::clone(&credentials),
+            Arc::clone(&tokens),
+            Arc::clone(&outside),
+        );
         let storage = Storage::new(&parts, Arc::clone(&objects));
         storage.settle().await?;
         let users = Arc::new(Users::new(&parts, Arc::clone(&credentials), passwords));
@@ -212,6 +227,7 @@ impl Services {
             timeline: Timelines::new(&parts),
             users,
             credentials,
+            outside,
             tokens,
             figures: parts.figures,
             _instance: instance,

@@ -7,6 +7,7 @@
 
 mod credentials;
 pub mod objects;
+mod outside;
 pub mod packed;
 pub mod rates;
 pub mod sqlite;
@@ -42,6 +43,7 @@ use crate::domain::user::{Login, Session, User};
 pub use credentials::{
     ApiTokens, Attempts, RefreshTokens, SecondFactors, SeenMessages, SigningKeys,
 };
+pub use outside::{Admission, Linked, OutsideLink, OutsidePeople, StandingSession};
 
 /// Everything the coordinator remembers besides the bytes of segments.
 pub trait Store:
@@ -51,6 +53,7 @@ pub trait Store:
     + Audit
     + Cameras
     + Catalogue
+    + OutsidePeople
     + People
     + Playbacks
     + Secrets
@@ -73,6 +76,7 @@ impl<T> Store for T where
         + Audit
         + Cameras
         + Catalogue
+        + OutsidePeople
         + People
         + Playbacks
         + RefreshTokens

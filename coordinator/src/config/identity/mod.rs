@@ -1,11 +1,21 @@
 //! `[identity]`: what our access tokens call themselves, and who else vouches for people.
 
+mod claims;
+mod provider;
+mod trusted;
+
+pub use claims::{ClaimName, Claims, UnknownPeople, WebAddress};
+pub use provider::{Provider, ProviderName, ProviderSettings, PublicOrigin, Scope};
+pub use trusted::{KeySource, SignatureAlgorithm, Trusted, TrustedSettings};
+
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::Bounded;
 use crate::domain::text::Line;
+use crate::domain::user::Login;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -14,6 +24,10 @@ pub struct Identity {
     pub issuer: TokenName,
     /// `aud` of our access tokens.
     pub audience: TokenName,
+    /// Who alone may sign in with a password of ours; empty for everybody.
+    pub break_glass: Vec<KnownLogin>,
+    pub provider: Provider,
+    pub trusted: Issuers,
     pub webhook: Webhook,
 }
 
@@ -41,8 +55,69 @@ impl Default for Identity {
         Self {
             issuer: TokenName::ours(),
             audience: TokenName::ours(),
+            break_glass: Vec::new(),
+            provider: Provider::default(),
+            trusted: Issuers::default(),
             webhook: Webhook::default(),
         }
+    }
+}
+
+/// A login as it is typed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KnownLogin(Login);
+
+impl KnownLogin {
+    pub const fn get(&self) -> &Login {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for KnownLogin {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let login = Login::new(&text).map(Self);
+        login.ok_or_else(|| format!("`{text}` cannot be a login"))
+    }
+}
+
+impl From<KnownLogin> for String {
+    fn from(login: KnownLogin) -> Self {
+        login.0.as_str().to_owned()
+    }
+}
+
+/// Issuers of access tokens, each once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Trusted>", into = "Vec<Trusted>")]
+pub struct Issuers(Vec<Trusted>);
+
+impl Issuers {
+    pub fn all(&self) -> &[Trusted] {
+        &self.0
+    }
+}
+
+impl TryFrom<Vec<Trusted>> for Issuers {
+    type Error = String;
+
+    fn try_from(issuers: Vec<Trusted>) -> Result<Self, String> {
+        let mut seen = BTreeSet::new();
+        for trusted in &issuers {
+            let issuer = trusted.settings().issuer.as_str();
+            if !seen.insert(issuer) {
+                return Err(format!("the issuer `{issuer}` is there twice"));
+            }
+        }
+        Ok(Self(issuers))
+    }
+}
+
+impl From<Issuers> for Vec<Trusted> {
+    fn from(issuers: Issuers) -> Self {
+        issuers.0
     }
 }
 

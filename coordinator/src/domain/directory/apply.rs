@@ -10,6 +10,7 @@ impl Directory {
         match change {
             Change::CreateUser(user) => self.create_user(user),
             Change::ReplaceUser(user) => self.replace_user(user),
+            Change::TellUser(user) => self.tell_user(user),
             Change::SetStatus(id, status) => {
                 let user = self.users.get_mut(id).ok_or(Refusal::Hidden)?;
                 user.status = *status;
@@ -84,6 +85,25 @@ impl Directory {
         };
         self.check_user(&replaced)?;
         self.users.insert(replaced.id, replaced);
+        Ok(())
+    }
+
+    fn tell_user(&mut self, user: &User) -> Result<(), Refusal> {
+        let known = self.users.get(&user.id).ok_or(Refusal::Hidden)?;
+        if known.revision != user.revision {
+            return Err(Refusal::Stale);
+        }
+        let told = User {
+            login: known.login.clone(),
+            status: known.status,
+            roles: known.roles.clone(),
+            rules: known.rules.clone(),
+            created_at: known.created_at,
+            revision: known.revision + 1,
+            ..user.clone()
+        };
+        self.check_user(&told)?;
+        self.users.insert(told.id, told);
         Ok(())
     }
 

@@ -32,6 +32,9 @@ pub struct Directory {
 pub enum Change {
     CreateUser(Box<User>),
     ReplaceUser(Box<User>),
+    /// What an issuer outside says of somebody: who they are, and their groups. Roles, rules and
+    /// status are given here alone.
+    TellUser(Box<User>),
     SetStatus(UserId, Status),
     /// Sets a new password, second factor or other credential of somebody.
     ResetCredentials(UserId),
@@ -130,7 +133,9 @@ impl Directory {
             | Change::ResetCredentials(id)
             | Change::AddMember(id, _)
             | Change::RemoveMember(id, _) => self.users.get(id)?.agency.as_ref(),
-            Change::ReplaceUser(user) => self.users.get(&user.id)?.agency.as_ref(),
+            Change::ReplaceUser(user) | Change::TellUser(user) => {
+                self.users.get(&user.id)?.agency.as_ref()
+            }
             Change::CreateGroup(Group { id, .. })
             | Change::ReplaceGroup(Group { id, .. })
             | Change::DeleteGroup(id) => self.groups.get(id)?.agency.as_ref(),
@@ -150,7 +155,9 @@ impl Directory {
     /// The person whose permissions a change is about.
     fn touched(&self, change: &Change) -> Option<&User> {
         match change {
-            Change::CreateUser(user) | Change::ReplaceUser(user) => self.users.get(&user.id),
+            Change::CreateUser(user) | Change::ReplaceUser(user) | Change::TellUser(user) => {
+                self.users.get(&user.id)
+            }
             Change::AddMember(user, _) => self.users.get(user),
             _ => None,
         }
@@ -160,7 +167,9 @@ impl Directory {
     fn denials(&self, change: &Change) -> BTreeSet<Permission> {
         let mut agency = None;
         let rules: Vec<&Rule> = match change {
-            Change::ReplaceUser(user) => self.rules_of(user.id, &mut agency),
+            Change::ReplaceUser(user) | Change::TellUser(user) => {
+                self.rules_of(user.id, &mut agency)
+            }
             Change::RemoveMember(id, _) => self.rules_of(*id, &mut agency),
             Change::ReplaceGroup(Group { id, .. }) | Change::DeleteGroup(id) => {
                 let group = self.groups.get(id).into_iter();
@@ -193,7 +202,7 @@ impl Directory {
             Change::CreateUser(user) => {
                 permit(author, Deed::ManageUsers, user.agency.as_ref(), true)
             }
-            Change::ReplaceUser(user) => {
+            Change::ReplaceUser(user) | Change::TellUser(user) => {
                 self.allow_user(author, user.id)?;
                 permit(author, Deed::ManageUsers, user.agency.as_ref(), true)
             }

@@ -58,6 +58,8 @@ pub enum Door {
     AccessToken(SessionId),
     /// With the token of a machine.
     ApiToken(SessionId),
+    /// With an access token of an issuer outside.
+    Outside(SessionId),
 }
 
 /// A person and their permissions, made quick to ask; shared by all their requests.
@@ -130,7 +132,7 @@ impl Actor {
     pub(in crate::services) const fn in_person(&self) -> Result<(), AccessError> {
         match self.door {
             Door::Session(_) | Door::AccessToken(_) => Ok(()),
-            Door::ApiToken(_) => Err(AccessError::Forbidden),
+            Door::ApiToken(_) | Door::Outside(_) => Err(AccessError::Forbidden),
         }
     }
 
@@ -151,7 +153,9 @@ impl Actor {
 
     pub(in crate::services) const fn session(&self) -> SessionId {
         match self.door {
-            Door::Session(id) | Door::AccessToken(id) | Door::ApiToken(id) => id,
+            Door::Session(id) | Door::AccessToken(id) | Door::ApiToken(id) | Door::Outside(id) => {
+                id
+            }
         }
     }
 

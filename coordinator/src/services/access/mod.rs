@@ -6,6 +6,7 @@
 mod actor;
 mod grants;
 mod machines;
+mod outside;
 mod people;
 mod sign_in;
 mod standing;
@@ -15,6 +16,7 @@ pub use actor::{Actor, Door, SessionToken};
 use grants::By;
 pub use grants::{AdminGrant, CameraGrant, PlaybackGrant};
 pub use machines::{ApiTokenError, NewApiToken};
+pub use outside::{OutsideSignInError, Refused};
 use people::People;
 pub use sign_in::{IssueError, Issued, SignIn, SignedIn};
 pub use standing::{Ended, Ground, News, Standing};
@@ -29,6 +31,7 @@ use tokio::sync::watch;
 use super::Parts;
 use super::audit::notes::Notes;
 use super::credentials::Credentials;
+use super::outside::Outside;
 use super::tokens::{TokenError, Tokens};
 use crate::domain::access::{Decision, Deed, Object, Rule};
 use crate::domain::audit::refusals::{Asker, Kind};
@@ -47,6 +50,7 @@ pub struct Access {
     clock: Arc<dyn Clock>,
     credentials: Arc<Credentials>,
     tokens: Arc<Tokens>,
+    outside: Arc<Outside>,
     people: Arc<People>,
     notes: Arc<Notes>,
     /// Counts how often somebody may have come to do something else than before.
@@ -86,12 +90,18 @@ impl BadToken {
 }
 
 impl Access {
-    pub(super) fn new(parts: &Parts, credentials: Arc<Credentials>, tokens: Arc<Tokens>) -> Self {
+    pub(super) fn new(
+        parts: &Parts,
+        credentials: Arc<Credentials>,
+        tokens: Arc<Tokens>,
+        outside: Arc<Outside>,
+    ) -> Self {
         Self {
             store: Arc::clone(&parts.store),
             clock: Arc::clone(&parts.clock),
             credentials,
             tokens,
+            outside,
             people: Arc::default(),
             notes: Arc::clone(&parts.notes),
             changes: Arc::new(watch::Sender::new(0)),
@@ -125,6 +135,9 @@ impl Access {
                 return Err(self.refuse_token(&origin, BadToken::Unknown));
             }
             return self.check_session(found, origin).await;
+        }
+        if let Some(found) = self.outside_bearer(text, &origin).await {
+            return found;
         }
         let claims = match self.tokens.check(text).await {
             Ok(claims) => claims,
@@ -332,6 +345,7 @@ impl Access {
         let (person, door) = match &session.kind {
             SessionKind::Browser => (person, Door::Session(session.id)),
             SessionKind::Client => (person, Door::AccessToken(session.id)),
+            SessionKind::Outside { .. } => (person, Door::Outside(session.id)),
             SessionKind::Machine { scopes, .. } => {
                 let door = Door::ApiToken(session.id);
                 if scopes.is_empty() {

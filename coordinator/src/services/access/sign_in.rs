@@ -88,6 +88,7 @@ impl Access {
             .credentials
             .check_password(login, password, &origin)
             .await?;
+        self.check_local(&proven, &origin)?;
         if self.credentials.wants_code(proven.person.user.id).await? {
             let token = SessionToken::new();
             self.credentials.begin(token.hash(), &proven).await?;
@@ -145,6 +146,7 @@ impl Access {
             .credentials
             .check_password(login, password, &origin)
             .await?;
+        self.check_local(&proven, &origin)?;
         if self.credentials.wants_code(proven.person.user.id).await? {
             let code = code.ok_or(SignInError::CodeWanted)?;
             self.credentials

@@ -47,6 +47,9 @@ pub enum SignInError {
     Wrong,
     #[error("the code is wrong, or was used already")]
     WrongCode,
+    /// The password is right, and not to be used: the settings want the identity provider.
+    #[error("passwords of this system do not open for this account")]
+    PasswordOff,
     /// The password is right, and a code is wanted with it.
     #[error("a code of the second factor is wanted")]
     CodeWanted,

@@ -5,6 +5,7 @@
 //! not wait for the token to end.
 
 pub mod claims;
+pub mod foreign;
 pub mod keys;
 
 use std::sync::Arc;

@@ -16,7 +16,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration::sql(include_str!("migrations/0003_audit_chain.sql")).then(chain_existing),
     Migration::sql(include_str!("migrations/0004_identity.sql")),
     Migration::sql(include_str!("migrations/0005_credentials.sql")),
-    // Next: Migration::sql(include_str!("migrations/0006_….sql")). Every version has a fixture in
+    Migration::sql(include_str!("migrations/0006_outside.sql")),
+    // Next: Migration::sql(include_str!("migrations/0007_….sql")). Every version has a fixture in
     // `fixtures/`.
 ];
 

@@ -13,6 +13,7 @@ mod columns;
 mod credentials;
 mod footage;
 mod migrate;
+mod outside;
 mod people;
 mod playbacks;
 mod readers;

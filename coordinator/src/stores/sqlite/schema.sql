@@ -534,3 +534,34 @@ create table session_ends (
 create trigger sessions_are_counted_when_they_end after delete on sessions begin
   update session_ends set ended = ended + 1;
 end;
+
+-- Who somebody is at an issuer outside (`domain::outside`).
+create table outside_identities (
+  issuer text not null,
+  subject text not null,
+  user_id blob not null references users on delete cascade,
+  linked_us integer not null,
+  -- When the issuer said what was last taken over from it, by its clock.
+  told_us integer not null,
+  -- Tokens that were issued before are worth nothing.
+  not_before_us integer not null,
+  primary key (issuer, subject)
+) strict, without rowid;
+
+-- Serves: the identities of a person.
+create index outside_identities_by_user on outside_identities (user_id);
+
+-- Sessions of who came with an issuer's token. They are of the kind 'machine', and expire as those do.
+create table outside_sessions (
+  session_id blob not null primary key references sessions on delete cascade,
+  issuer text not null
+) strict, without rowid;
+
+-- Sign-ins at a provider that came back, as hashes: each counts once.
+create table used_states (
+  state blob not null primary key check (length(state) = 32),
+  used_us integer not null
+) strict, without rowid;
+
+-- Serves: forgetting the oldest.
+create index used_states_by_age on used_states (used_us);

@@ -8,6 +8,7 @@ use shared::time::WallTime;
 
 use super::audit::write_audit;
 use super::columns::{Blob, Count, Json, Us};
+use super::outside::{forget_all_tokens, forget_tokens};
 use super::{SqlError, Sqlite};
 use crate::domain::audit::{Entry, Origin};
 use crate::domain::user::{Session, SessionKind};
@@ -48,6 +49,7 @@ impl Sessions for Sqlite {
 
     async fn end_session(&self, id: SessionId, audit: Entry) -> Result<()> {
         self.write("end a session", move |sql| {
+            forget_tokens(sql, id, audit.at)?;
             let ended = sql
                 .prepare_cached("delete from sessions where id = ?1")?
                 .execute([Blob(id)])?;
@@ -72,6 +74,10 @@ impl Sessions for Sqlite {
 
     async fn end_session_of(&self, user: UserId, id: SessionId, audit: Entry) -> Result<bool> {
         self.write("end a session", move |sql| {
+            let of_user = session(sql, "s.id = ?1", id)?.is_some_and(|(it, _)| it.user == user);
+            if of_user {
+                forget_tokens(sql, id, audit.at)?;
+            }
             let ended = sql
                 .prepare_cached("delete from sessions where id = ?1 and user_id = ?2")?
                 .execute(params![Blob(id), Blob(user)])?;
@@ -85,7 +91,7 @@ impl Sessions for Sqlite {
 
     async fn end_sessions_of(&self, user: UserId, audit: Entry) -> Result<u64> {
         self.write("end somebody's sessions", move |sql| {
-            let ended = end_all(sql, user)?;
+            let ended = end_all(sql, user, audit.at)?;
             write_audit(sql, &audit)?;
             Ok(ended)
         })
@@ -121,8 +127,10 @@ impl Sessions for Sqlite {
     }
 }
 
-/// Ends all sessions of a person, and sign-ins that wait for a code.
-pub(super) fn end_all(sql: &Connection, user: UserId) -> Result<u64, SqlError> {
+/// Ends all sessions of a person, and sign-ins that wait for a code; what issuers outside signed
+/// before is worth nothing afterwards.
+pub(super) fn end_all(sql: &Connection, user: UserId, at: WallTime) -> Result<u64, SqlError> {
+    forget_all_tokens(sql, user, at)?;
     sql.prepare_cached("delete from begun_sign_ins where user_id = ?1")?
         .execute([Blob(user)])?;
     let ended = sql
@@ -132,10 +140,12 @@ pub(super) fn end_all(sql: &Connection, user: UserId) -> Result<u64, SqlError> {
 }
 
 pub(super) fn insert(sql: &Connection, session: &Session) -> Result<(), SqlError> {
-    let (kind, expires_at) = match session.kind {
+    let (kind, expires_at) = match &session.kind {
         SessionKind::Browser => ("browser", None),
         SessionKind::Client => ("client", None),
-        SessionKind::Machine { expires_at, .. } => ("machine", Some(expires_at)),
+        SessionKind::Machine { expires_at, .. } | SessionKind::Outside { expires_at, .. } => {
+            ("machine", Some(*expires_at))
+        }
     };
     sql.prepare_cached(
         "insert into sessions (id, user_id, token, created_us, seen_us, kind, expires_us, address,
@@ -153,13 +163,18 @@ pub(super) fn insert(sql: &Connection, session: &Session) -> Result<(), SqlError
         session.origin.address().map(|address| address.to_string()),
         session.origin.user_agent(),
     ])?;
+    if let SessionKind::Outside { issuer, .. } = &session.kind {
+        sql.prepare_cached("insert into outside_sessions (session_id, issuer) values (?1, ?2)")?
+            .execute(params![Blob(session.id), issuer])?;
+    }
     Ok(())
 }
 
 /// The columns that [`read_session`] wants.
 pub(super) const SESSION: &str = "s.id, s.user_id, s.token, s.created_us, s.seen_us, s.kind,
-    s.expires_us, s.address, s.user_agent, t.scopes, t.name, (select revision from directory)
-    from sessions s left join api_tokens t on t.session_id = s.id";
+    s.expires_us, s.address, s.user_agent, t.scopes, t.name, (select revision from directory),
+    o.issuer from sessions s left join api_tokens t on t.session_id = s.id
+    left join outside_sessions o on o.session_id = s.id";
 
 /// Beginning with column `first`.
 pub(super) fn read_session(row: &Row<'_>, first: usize) -> rusqlite::Result<Session> {
@@ -185,6 +200,10 @@ fn read_kind(row: &Row<'_>, first: usize) -> rusqlite::Result<SessionKind> {
     Ok(match kind.as_str() {
         "browser" => SessionKind::Browser,
         "client" => SessionKind::Client,
+        _ if row.get::<_, Option<String>>(first + 7)?.is_some() => SessionKind::Outside {
+            expires_at: row.get::<_, Us>(first + 1)?.0,
+            issuer: row.get(first + 7)?,
+        },
         _ => SessionKind::Machine {
             expires_at: row.get::<_, Us>(first + 1)?.0,
             scopes: row.get::<_, Json<_>>(first + 4)?.0,

@@ -44,19 +44,24 @@ const HANDSHAKE: &[(&str, &str)] = &[
 
 /// Open to everybody.
 const PUBLIC: &[&str] = &[
+    "finish_oidc_sign_in",
     "get_keys",
     "get_openapi",
     "get_postman",
+    "get_sign_in_methods",
     "healthz",
     "list_errors",
     "metrics",
     "readyz",
     // Whether the token was good is not told.
     "revoke_tokens",
+    // There is no provider here; `oidc` has one.
+    "start_oidc_sign_in",
 ];
 /// Take more than the right person: a password, a code, something begun before. Tested elsewhere.
 const WITH_PROOF: &[&str] = &[
     "confirm_second_factor",
+    "finish_oidc_sign_in",
     "finish_sign_in",
     "issue_tokens",
     "receive_iam_event",
@@ -64,6 +69,7 @@ const WITH_PROOF: &[&str] = &[
     "remove_second_factor",
     "replace_recovery_codes",
     "sign_in",
+    "start_oidc_sign_in",
 ];
 /// Answer with what the caller may see, be it nothing, or are about the caller alone.
 const OWN: &[&str] = &[

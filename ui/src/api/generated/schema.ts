@@ -907,6 +907,68 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/session/methods': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Ways to sign in
+     * @description For the sign-in page. Answers at once, whether the provider does or not.
+     */
+    get: operations['get_sign_in_methods']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/session/oidc/callback': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Come back from the identity provider
+     * @description Sets the cookie of the session and answers a page that leads to where the browser was going. The
+     *     sign-in has to have been begun in the same browser, not long ago, and counts once.
+     */
+    get: operations['finish_oidc_sign_in']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/session/oidc/start': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Sign in at the identity provider
+     * @description Sends the browser there. A browser is led back to the sign-in page if that cannot be, with the
+     *     code of the error in `error`.
+     */
+    get: operations['start_oidc_sign_in']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/session/second-factor': {
     parameters: {
       query?: never
@@ -1410,7 +1472,10 @@ export interface components {
       | 'wrong_code'
       | 'signature_invalid'
       | 'second_factor_wanted'
+      | 'not_confirmed'
       | 'sign_in_expired'
+      | 'not_admitted'
+      | 'password_sign_in_off'
       | 'forbidden'
       | 'cross_site'
       | 'link_invalid'
@@ -1445,6 +1510,7 @@ export interface components {
       | 'unsupported'
       | 'agent_failed'
       | 'agent_offline'
+      | 'provider_unreachable'
       | 'overloaded'
       | 'nothing_yet'
       | 'unavailable'
@@ -1844,6 +1910,17 @@ export interface components {
        */
       secret: string
     }
+    /** @description Sign-in at an identity provider (OpenID Connect). */
+    OidcMethod: {
+      name: components['schemas']['Name']
+      /**
+       * @description Where the browser goes, with `?next=` and a path of the pages to come back to.
+       * @example /api/v1/session/oidc/start
+       */
+      start_url: string
+      state: components['schemas']['ProviderReachable']
+      unreachable_since?: components['schemas']['Timestamp'] | null
+    }
     /** @description A new password of one's own. */
     OwnPasswordChange: {
       /** Format: password */
@@ -2198,6 +2275,15 @@ export interface components {
       /** @description Give this as `after` for the page that follows; absent on the last page. */
       next?: string | null
     }
+    /** @description Login and password of this system. */
+    PasswordMethod: {
+      /**
+       * @description Whether everybody who has a password may use it. Otherwise only accounts for the day on which
+       *     the provider is gone may, and the form is best kept out of the way.
+       * @example true
+       */
+      for_everybody: boolean
+    }
     /**
      * @description Where the bytes of a recorded stretch are.
      * @enum {string}
@@ -2280,6 +2366,11 @@ export interface components {
       /** @example Sign in to continue. */
       message_en: string
     }
+    /**
+     * @description Whether the provider answers, as far as was found out lately.
+     * @enum {string}
+     */
+    ProviderReachable: 'unknown' | 'reachable' | 'unreachable'
     /**
      * @description Why a stretch of a stream is missing, or why no picture comes.
      * @enum {string}
@@ -2414,6 +2505,11 @@ export interface components {
     }
     /** @description What a right password leads to: a session, or the question for a code. */
     SignInAnswer: components['schemas']['Me'] | components['schemas']['CodeWanted']
+    /** @description How people may sign in. */
+    SignInMethods: {
+      oidc?: components['schemas']['OidcMethod'] | null
+      password: components['schemas']['PasswordMethod']
+    }
     /** @description A signed-in browser or program. */
     SignedInAt: {
       /**
@@ -2807,6 +2903,24 @@ export interface components {
         'application/json': components['schemas']['ErrorBody']
       }
     }
+    /** @description `not_admitted`: The identity provider knows you, but you may not sign in here; ask an administrator. */
+    not_admitted: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description `not_confirmed`: The identity provider did not confirm who you are; begin again. `sign_in_expired`: This sign-in took too long; begin again. */
+    not_confirmed_or_sign_in_expired: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
     /** @description `not_found`: There is no such thing here. */
     not_found: {
       headers: {
@@ -2834,8 +2948,35 @@ export interface components {
         'application/json': components['schemas']['ErrorBody']
       }
     }
+    /** @description `password_sign_in_off`: Sign in through the identity provider; this account may not use a password here. `cross_site`: This request came from another site and was refused. */
+    password_sign_in_off_or_cross_site: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
     /** @description `payload_too_large`: The request is too large. */
     payload_too_large: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description `provider_unreachable`: The identity provider does not answer; try again, or use a password if you have one. */
+    provider_unreachable: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description `provider_unreachable`: The identity provider does not answer; try again, or use a password if you have one. `overloaded`: The system is busy; try again in a moment. */
+    provider_unreachable_or_overloaded: {
       headers: {
         [name: string]: unknown
       }
@@ -6036,7 +6177,7 @@ export interface operations {
       }
       400: components['responses']['invalid_request']
       401: components['responses']['wrong_credentials']
-      403: components['responses']['cross_site']
+      403: components['responses']['password_sign_in_off_or_cross_site']
       408: components['responses']['request_timeout']
       413: components['responses']['payload_too_large']
       415: components['responses']['unsupported_media_type']
@@ -6065,6 +6206,128 @@ export interface operations {
       403: components['responses']['forbidden_or_cross_site']
       429: components['responses']['rate_limited']
       500: components['responses']['internal']
+    }
+  }
+  get_sign_in_methods: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The ways. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "oidc": {
+           *         "name": {
+           *           "ar": "وردية الليل",
+           *           "en": "Night shift"
+           *         },
+           *         "start_url": "/api/v1/session/oidc/start",
+           *         "state": "unknown",
+           *         "unreachable_since": "2026-03-01T14:00:00.000Z"
+           *       },
+           *       "password": {
+           *         "for_everybody": true
+           *       }
+           *     }
+           */
+          'application/json': components['schemas']['SignInMethods']
+        }
+      }
+      429: components['responses']['rate_limited']
+    }
+  }
+  finish_oidc_sign_in: {
+    parameters: {
+      query?: {
+        /**
+         * @description To be exchanged for an identity.
+         * @example SplxlOBeZQQYbYS6WxSbIA
+         */
+        code?: string
+        /**
+         * @description Of the sign-in that was begun.
+         * @example af0ifjsldkj
+         */
+        state?: string
+        /**
+         * @description Who answers (RFC 9207).
+         * @example https://sso.example
+         */
+        iss?: string
+        /**
+         * @description Why there is no code.
+         * @example access_denied
+         */
+        error?: string
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Signed in; a page that leads on. */
+      200: {
+        headers: {
+          /** @description The session. */
+          'set-cookie'?: string
+          [name: string]: unknown
+        }
+        content: {
+          /** @example <!DOCTYPE html> */
+          'text/html': string
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['not_confirmed_or_sign_in_expired']
+      403: components['responses']['not_admitted']
+      404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['provider_unreachable_or_overloaded']
+    }
+  }
+  start_oidc_sign_in: {
+    parameters: {
+      query?: {
+        /**
+         * @description A path of the pages to come back to; `/` otherwise.
+         * @example /cameras
+         */
+        next?: string
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description To the provider. */
+      303: {
+        headers: {
+          /** @description The provider's address. */
+          location?: string
+          /** @description What the browser brings back. */
+          'set-cookie'?: string
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['invalid_request']
+      404: components['responses']['not_found']
+      422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['provider_unreachable']
     }
   }
   finish_sign_in: {
@@ -6236,7 +6499,7 @@ export interface operations {
       }
       400: components['responses']['invalid_request']
       401: components['responses']['wrong_credentials_or_wrong_code_or_second_factor_wanted']
-      403: components['responses']['cross_site']
+      403: components['responses']['password_sign_in_off_or_cross_site']
       408: components['responses']['request_timeout']
       413: components['responses']['payload_too_large']
       415: components['responses']['unsupported_media_type']
@@ -6319,7 +6582,7 @@ export interface operations {
       }
       400: components['responses']['invalid_request']
       401: components['responses']['wrong_credentials']
-      403: components['responses']['cross_site']
+      403: components['responses']['password_sign_in_off_or_cross_site']
       408: components['responses']['request_timeout']
       413: components['responses']['payload_too_large']
       415: components['responses']['unsupported_media_type']

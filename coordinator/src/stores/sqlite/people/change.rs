@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, ToSql, params};
 use shared::id::{GroupId, UserId};
+use shared::time::WallTime;
 
 use super::super::SqlError;
 use super::super::columns::{Blob, Json};
@@ -17,12 +18,14 @@ pub(super) fn make(
     sql: &Connection,
     change: &Change,
     password: Option<&str>,
+    at: WallTime,
 ) -> Result<(), SqlError> {
     match change {
         Change::CreateUser(user) => insert_user(sql, user, password),
         Change::ReplaceUser(user) => replace_user(sql, user),
-        Change::SetStatus(user, status) => set_status(sql, *user, *status),
-        Change::ResetCredentials(user) => reset_credentials(sql, *user, password),
+        Change::TellUser(user) => tell_user(sql, user),
+        Change::SetStatus(user, status) => set_status(sql, *user, *status, at),
+        Change::ResetCredentials(user) => reset_credentials(sql, *user, password, at),
         Change::AddMember(user, group) => {
             run(
                 sql,
@@ -107,8 +110,24 @@ fn replace_user(sql: &Connection, user: &User) -> Result<(), SqlError> {
     set_roles_of_user(sql, user)
 }
 
+/// Login, roles and rules are those that the person has.
+fn tell_user(sql: &Connection, user: &User) -> Result<(), SqlError> {
+    replace_user(sql, user)?;
+    run(
+        sql,
+        "delete from group_members where user_id = ?1",
+        &[&Blob(user.id)],
+    )?;
+    set_groups_of_user(sql, user)
+}
+
 /// A disabled person has no session left that would come back with the status.
-fn set_status(sql: &Connection, user: UserId, status: Status) -> Result<(), SqlError> {
+fn set_status(
+    sql: &Connection,
+    user: UserId,
+    status: Status,
+    at: WallTime,
+) -> Result<(), SqlError> {
     let disabled = status == Status::Disabled;
     run(
         sql,
@@ -116,7 +135,7 @@ fn set_status(sql: &Connection, user: UserId, status: Status) -> Result<(), SqlE
         &[&Blob(user), &disabled],
     )?;
     if disabled {
-        end_sessions(sql, user)?;
+        end_sessions(sql, user, at)?;
     }
     touch_user(sql, user)
 }
@@ -125,6 +144,7 @@ fn reset_credentials(
     sql: &Connection,
     user: UserId,
     password: Option<&str>,
+    at: WallTime,
 ) -> Result<(), SqlError> {
     match password {
         Some(password) => run(
@@ -138,11 +158,11 @@ fn reset_credentials(
             &[&Blob(user)],
         )?,
     }
-    end_sessions(sql, user)
+    end_sessions(sql, user, at)
 }
 
-fn end_sessions(sql: &Connection, user: UserId) -> Result<(), SqlError> {
-    end_all(sql, user)?;
+fn end_sessions(sql: &Connection, user: UserId, at: WallTime) -> Result<(), SqlError> {
+    end_all(sql, user, at)?;
     Ok(())
 }
 

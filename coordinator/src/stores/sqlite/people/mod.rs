@@ -3,9 +3,12 @@
 mod change;
 mod read;
 
+pub(super) use read::revision;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use shared::id::UserId;
+use shared::time::WallTime;
 
 use super::audit::write_audit;
 use super::columns::{Blob, Count, Json, Us};
@@ -30,11 +33,10 @@ impl People for Sqlite {
         audit: Entry,
     ) -> Result<bool> {
         self.write("change the directory", move |sql| {
-            if read::revision(sql)? != seen {
+            if revision(sql)? != seen {
                 return Ok(false);
             }
-            change::make(sql, &change, password.as_deref())?;
-            moved(sql)?;
+            make_change(sql, &change, password.as_deref(), audit.at)?;
             write_audit(sql, &audit)?;
             Ok(true)
         })
@@ -93,6 +95,17 @@ impl Secrets for Sqlite {
 }
 
 /// Whoever remembers what somebody may do shall look again.
+/// A change as it was decided, which everybody notices.
+pub(super) fn make_change(
+    sql: &Connection,
+    change: &Change,
+    password: Option<&str>,
+    at: WallTime,
+) -> Result<(), SqlError> {
+    change::make(sql, change, password, at)?;
+    moved(sql)
+}
+
 fn moved(sql: &Connection) -> Result<(), SqlError> {
     sql.prepare_cached("update directory set revision = revision + 1")?
         .execute([])?;

@@ -28,7 +28,7 @@ pub(super) fn directory(sql: &Connection) -> Result<Directory, SqlError> {
     })
 }
 
-pub(super) fn revision(sql: &Connection) -> Result<u64, SqlError> {
+pub(in super::super) fn revision(sql: &Connection) -> Result<u64, SqlError> {
     let mut revision = sql.prepare_cached("select revision from directory")?;
     Ok(revision.query_row([], |row| row.get::<_, Count>(0))?.0)
 }
