@@ -1,61 +1,16 @@
-import axe from 'axe-core'
-import type { Page } from '@playwright/test'
 import { expect, test } from './fixtures'
+import { expectAccessible, expectDirection, keepPicture, prefer, type Look } from './looks'
 import { untilPlaying } from './pictures'
 import { stand } from './stand'
 
-type Look = Readonly<{
-  language: 'en' | 'ar'
-  theme: 'dark' | 'light'
-  /** In CSS pixels: a desk, a tablet, a telephone. */
-  widths: readonly number[]
-}>
+/** In CSS pixels: a desk, a tablet, a telephone. */
+type Looks = Look & Readonly<{ widths: readonly number[] }>
 
-const LOOKS: readonly Look[] = [
+const LOOKS: readonly Looks[] = [
   { language: 'en', theme: 'dark', widths: [1440, 390] },
   { language: 'ar', theme: 'dark', widths: [1440, 900, 360] },
   { language: 'ar', theme: 'light', widths: [1440] },
 ]
-
-const prefer = (page: Page, { language, theme }: Look) =>
-  page.addInitScript(
-    (state) => {
-      localStorage.setItem('cctv.preferences', JSON.stringify({ state, version: 1 }))
-    },
-    { language, theme },
-  )
-
-/** WCAG 2.2 AA, contrast included. The picture's own pixels are nobody's to judge. */
-async function expectAccessible(page: Page): Promise<void> {
-  await page.evaluate(axe.source)
-  const found = await page.evaluate(async () => {
-    const engine = (globalThis as unknown as { axe: typeof axe }).axe
-    const { violations } = await engine.run(
-      { exclude: ['video'] },
-      { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] },
-    )
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`)
-  })
-  expect(found).toEqual([])
-}
-
-/** Turned the right way, nothing sticking out, and time still running from left to right. */
-async function expectDirection(page: Page, { language }: Look): Promise<void> {
-  const html = page.locator('html')
-  await expect(html).toHaveAttribute('lang', language)
-  await expect(html).toHaveAttribute('dir', language === 'ar' ? 'rtl' : 'ltr')
-  const excess = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  )
-  expect(excess, 'pixels that stick out of the page').toBe(0)
-}
-
-async function keepPicture(page: Page, name: string): Promise<void> {
-  const info = test.info()
-  const path = info.outputPath(`${name}.png`)
-  await page.screenshot({ path })
-  await info.attach(name, { path, contentType: 'image/png' })
-}
 
 for (const look of LOOKS) {
   const { language, theme, widths } = look

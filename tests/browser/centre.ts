@@ -31,12 +31,26 @@ export class Centre {
       .spans
   }
 
-  async record(camera: string, recording: Schemas['RecordingMode']): Promise<void> {
+  async change(camera: string, change: Schemas['CameraChange']): Promise<void> {
     const answer = await this.#request.patch(`/api/v1/cameras/${camera}`, {
       headers: { 'X-Requested-With': 'cctv' },
-      data: { recording },
+      data: change,
     })
     expect(answer.status(), await answer.text()).toBe(200)
+  }
+
+  record(camera: string, recording: Schemas['RecordingMode']): Promise<void> {
+    return this.change(camera, { recording })
+  }
+
+  async createUser(user: Schemas['NewUser']): Promise<Schemas['User']> {
+    return this.#create('/api/v1/iam/users', user)
+  }
+
+  async createGroup(
+    group: Omit<Schemas['GroupReplacement'], 'revision'>,
+  ): Promise<Schemas['Group']> {
+    return this.#create('/api/v1/iam/groups', group)
   }
 
   /** The newest stretch of at least `seconds` of footage, as soon as there is one. */
@@ -96,6 +110,13 @@ export class Centre {
       .toBeGreaterThanOrEqual(8 * SECOND)
     if (!gap) throw new Error('unreachable: polled until found')
     return gap
+  }
+
+  async #create<T>(path: string, data: unknown): Promise<T> {
+    const headers = { 'X-Requested-With': 'cctv' }
+    const answer = await this.#request.post(path, { headers, data })
+    expect(answer.status(), `${path}: ${await answer.text()}`).toBe(201)
+    return (await answer.json()) as T
   }
 
   async #get<T>(path: string): Promise<T> {

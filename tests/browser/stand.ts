@@ -17,4 +17,6 @@ export const stand = {
   camera: process.env['CCTV_CAMERA'] ?? 'harbour-square',
   /** Name of a camera that sends H.264 with AAC. */
   audioCamera: process.env['CCTV_AUDIO_CAMERA'] ?? 'harbour-gate',
+  /** Names of cameras that specs give to an agency, the first one playable in every browser. */
+  agencyCameras: ['station-platform', 'station-hall'],
 } as const

@@ -65,10 +65,10 @@ export function SitesPage() {
       {cameras?.value.length === 0 && (
         <EmptyState
           icon="camera"
-          title={text('cameras.none.title')}
+          title={text(maySeeAgents ? 'cameras.none.title' : 'cameras.noneForYou.title')}
           action={maySeeAgents && <Link to={paths.agents()}>{text('cameras.none.action')}</Link>}
         >
-          {text('cameras.none.text')}
+          {text(maySeeAgents ? 'cameras.none.text' : 'cameras.noneForYou.text')}
         </EmptyState>
       )}
       {cameras && cameras.value.length > 0 && sites.length === 0 && (
