@@ -1,6 +1,6 @@
 //! What permissions cost: `cargo bench -p cctv-coordinator --bench identity`.
 //!
-//! A decision by somebody with fifty rules, and the list of five hundred cameras over HTTP from a
+//! A decision by somebody with fifty rules, signing and checking their tokens, and the list of five hundred cameras over HTTP from a
 //! coordinator as production starts it, at five hundred requests a second.
 
 use std::collections::BTreeSet;
@@ -13,12 +13,15 @@ use cctv_coordinator::app::Coordinator;
 use cctv_coordinator::config::{Allowance, Bounded, Config, Limits, TunnelListen};
 use cctv_coordinator::domain::access::{Deed, Object, Permissions, Rule, decide};
 use cctv_coordinator::domain::agency::AgencyCode;
+use cctv_coordinator::services::Tokens;
+use cctv_coordinator::services::tokens::claims::Bearer;
 use cctv_coordinator::services::users::Profile;
 use cctv_coordinator::stores::sqlite;
 use reqwest::header::{COOKIE, SET_COOKIE};
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 use shared::clock::{Clock as _, SystemClock};
-use shared::id::{AgentId, CameraId, InviteId, SiteId};
+use shared::id::{AgentId, CameraId, InviteId, SessionId, SiteId, UserId};
 use tokio_util::sync::CancellationToken;
 
 const CAMERAS: usize = 500;
@@ -85,6 +88,39 @@ fn decisions() {
     );
 }
 
+/// Of one thread, with the claims of somebody with fifty permissions.
+async fn tokens(tokens: &Tokens, cameras: &[CameraId]) {
+    let now = SystemClock::new().wall();
+    let (user, session) = (UserId::new(now), SessionId::new(now));
+    let bearer = Bearer {
+        login_id: "measured".to_owned(),
+        display_name: "Measured".to_owned(),
+        agency: Some("OTHER".to_owned()),
+        permissions: rules(cameras).iter().map(ToString::to_string).collect(),
+        camera_sources: vec!["OTHER".to_owned()],
+        ..Bearer::default()
+    };
+    let rounds = 2_000;
+    let begun = Instant::now();
+    let mut signed = Vec::new();
+    for _ in 0..rounds {
+        let token = tokens.sign(user, session, bearer.clone());
+        signed.push(token.expect("a token").0);
+    }
+    let signing = f64::from(rounds) / begun.elapsed().as_secs_f64();
+    let begun = Instant::now();
+    for token in &signed {
+        let claims = tokens.check(token.expose_secret()).await;
+        assert_eq!(claims.expect("a good token").sub, user);
+    }
+    let checking = f64::from(rounds) / begun.elapsed().as_secs_f64();
+    let size = signed[0].expose_secret().len();
+    show(
+        &format!("tokens of {size} bytes a second: signed, checked"),
+        format!("{signing:.0} {checking:.0}"),
+    );
+}
+
 async fn camera_list() {
     let directory = tempfile::tempdir().expect("a directory");
     let free: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
@@ -116,6 +152,7 @@ async fn camera_list() {
         .users
         .create(&grant, profile, Some(PASSWORD.into()));
     created.await.expect("a person");
+    tokens(&services.tokens, &cameras).await;
     drop(services);
     let stop = CancellationToken::new();
     let running = tokio::spawn(coordinator.run(stop.clone()));
