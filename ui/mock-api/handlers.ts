@@ -74,6 +74,15 @@ const visible = () => {
 }
 
 const session: HttpHandler[] = [
+  http.get('/api/v1/session/methods', () =>
+    HttpResponse.json({ password: { for_everybody: true } }),
+  ),
+  http.get('/api/v1/errors', () => {
+    const items = Object.entries(PROBLEMS).map(([code, { status, en, ar }]) => {
+      return { code, status, message_en: en, message_ar: ar }
+    })
+    return HttpResponse.json({ items })
+  }),
   http.get('/api/v1/session', () => guard() ?? HttpResponse.json(actor())),
   http.post('/api/v1/session', async ({ request }) => {
     const { login, password } = (await request.json()) as SignIn

@@ -62,6 +62,11 @@ export const PROBLEMS = {
     en: 'The code is wrong or was used already.',
     ar: 'الرمز غير صحيح أو سبق استخدامه.',
   },
+  not_admitted: {
+    status: 403,
+    en: 'The identity provider knows you, but you may not sign in here; ask an administrator.',
+    ar: 'يعرفك مزوّد الهوية، لكن لا يُسمح لك بالدخول هنا؛ راجع مدير النظام.',
+  },
   sign_in_expired: {
     status: 401,
     en: 'This sign-in took too long; begin again.',

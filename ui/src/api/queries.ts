@@ -132,6 +132,20 @@ export const agenciesQuery = queryOptions({
   ...DIRECTORY,
 })
 
+/** How one may sign in; a provider may come back while somebody waits for it. */
+export const signInMethodsQuery = queryOptions({
+  queryKey: ['sign-in-methods'],
+  queryFn: ({ signal }) => ask(api.GET('/api/v1/session/methods', { signal })),
+  refetchInterval: 10_000,
+})
+
+/** The sentences of every error, for one that comes as its code. */
+export const errorsQuery = queryOptions({
+  queryKey: ['errors'],
+  queryFn: async ({ signal }) => (await ask(api.GET('/api/v1/errors', { signal }))).items,
+  staleTime: Infinity,
+})
+
 /** Where one is signed in; others end and begin it, so it is looked at often. */
 export const ownSessionsQuery = queryOptions({
   queryKey: ['sessions', 'own'],

@@ -1,7 +1,10 @@
 import { screen, waitFor } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
+import { http, HttpResponse } from 'msw'
 import { describe, expect, it } from 'vitest'
+import type { SignInMethods } from '@/api/model'
 import { expectAccessible, visit } from '../../testing/page'
+import { server } from '../../testing/server'
 
 const signIn = async (login: string, password: string) => {
   const user = userEvent.setup()
@@ -85,6 +88,69 @@ describe('signing in', () => {
     visit('/sign-in', { as: null, language })
     await screen.findByRole('heading', { level: 1 })
     expect(document.documentElement.dir).toBe(language === 'ar' ? 'rtl' : 'ltr')
+    await expectAccessible()
+  })
+})
+
+describe('signing in at the identity provider', () => {
+  const offer = (
+    password: SignInMethods['password'],
+    oidc: Partial<SignInMethods['oidc']> = {},
+  ) => {
+    const provider = {
+      name: { en: 'RTA Identity', ar: 'هوية الهيئة' },
+      start_url: '/api/v1/session/oidc/start',
+      state: 'reachable',
+    }
+    server.use(
+      http.get('/api/v1/session/methods', () =>
+        HttpResponse.json({ password, oidc: { ...provider, ...oidc } }),
+      ),
+    )
+  }
+
+  it('leads there and back to where one wanted to go', async () => {
+    offer({ for_everybody: true })
+    visit('/agents?q=a', { as: null })
+    expect(await screen.findByRole('link', { name: 'Sign in with RTA Identity' })).toHaveAttribute(
+      'href',
+      '/api/v1/session/oidc/start?next=%2Fagents%3Fq%3Da',
+    )
+    expect(screen.getByLabelText('Password')).toBeVisible()
+  })
+
+  it('keeps the form out of the way where few may use it', async () => {
+    offer({ for_everybody: false })
+    visit('/sign-in', { as: null })
+    await screen.findByRole('link', { name: 'Sign in with RTA Identity' })
+    expect(screen.queryByLabelText('Password')).toBeNull()
+    await userEvent.click(screen.getByRole('button', { name: 'Use an account of this system' }))
+    expect(screen.getByLabelText('Password')).toBeVisible()
+  })
+
+  it('says that it does not answer, and shows the form', async () => {
+    offer(
+      { for_everybody: false },
+      { state: 'unreachable', unreachable_since: '2026-11-23T09:00:00.000Z' },
+    )
+    visit('/sign-in', { as: null })
+    expect(
+      await screen.findByText(/RTA Identity has not answered since 23 Nov 2026, 13:00:00\./),
+    ).toBeVisible()
+    expect(screen.getByLabelText('Password')).toBeVisible()
+  })
+
+  it('says why it led back', async () => {
+    offer({ for_everybody: true })
+    visit('/sign-in?error=not_admitted', { as: null })
+    expect(await screen.findByRole('alert')).toHaveTextContent('you may not sign in here')
+  })
+
+  it.each(['en', 'ar'] as const)('is accessible (%s)', async (language) => {
+    offer({ for_everybody: false }, { state: 'unreachable' })
+    visit('/sign-in?error=not_admitted', { as: null, language })
+    await screen.findByRole('alert')
+    await screen.findByRole('link', { name: /RTA Identity|هوية الهيئة/ })
     await expectAccessible()
   })
 })

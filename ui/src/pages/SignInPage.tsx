@@ -1,10 +1,17 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState, type SubmitEvent } from 'react'
-import { Navigate, useLocation } from 'react-router'
+import { Navigate, useLocation, useSearchParams } from 'react-router'
+import { ProviderSignIn } from '@/account/ProviderSignIn'
 import { api, ask } from '@/api/client'
 import { errorSentence, RefusedError } from '@/api/errors'
 import type { Me, SignIn } from '@/api/model'
-import { beginSession, farewellQuery, sessionQuery } from '@/api/queries'
+import {
+  beginSession,
+  errorsQuery,
+  farewellQuery,
+  sessionQuery,
+  signInMethodsQuery,
+} from '@/api/queries'
 import { useTitle } from '@/hooks/use-title'
 import { useLanguage, useText } from '@/i18n/use-text'
 import { Brand } from '@/layouts/Brand'
@@ -22,6 +29,9 @@ export function SignInPage() {
   const location = useLocation()
   const { data: me } = useQuery(sessionQuery)
   const { data: thrownOut } = useQuery(farewellQuery)
+  const { data: methods } = useQuery(signInMethodsQuery)
+  const [localWanted, setLocalWanted] = useState(false)
+  const providerRefusal = useProviderRefusal()
   const [login, setLogin] = useState('')
   const [password, setPassword] = useState('')
   const [code, setCode] = useState('')
@@ -46,6 +56,14 @@ export function SignInPage() {
   })
   const refused = codeWanted ? finish.error : (signIn.error ?? finish.error)
   const busy = signIn.isPending || finish.isPending
+  const provider = methods?.oidc
+  // Kept out of the way where it is for the day on which the provider is gone, and that is not today.
+  const localHidden =
+    provider?.state !== 'unreachable' &&
+    methods?.password.for_everybody === false &&
+    Boolean(provider) &&
+    !localWanted &&
+    !codeWanted
   useTitle(text('session.title'), text('common.product'))
   if (me) return <Navigate to={returnPath(location.state)} replace />
   const submit = (event: SubmitEvent) => {
@@ -66,7 +84,22 @@ export function SignInPage() {
           {thrownOut && !refused && !codeWanted && (
             <Notice tone="warn">{text('session.ended')}</Notice>
           )}
-          {codeWanted ? (
+          {providerRefusal && !refused && !codeWanted && (
+            <Notice tone="bad">{providerRefusal}</Notice>
+          )}
+          {provider && !codeWanted && (
+            <>
+              <ProviderSignIn provider={provider} next={returnPath(location.state)} />
+              {localHidden ? (
+                <Button look="ghost" onClick={() => setLocalWanted(true)}>
+                  {text('session.local.show')}
+                </Button>
+              ) : (
+                <p className={styles.or}>{text('session.local.or')}</p>
+              )}
+            </>
+          )}
+          {localHidden ? null : codeWanted ? (
             <TextField
               key="code"
               label={text('session.code')}
@@ -102,9 +135,11 @@ export function SignInPage() {
             </>
           )}
           {refused && <Notice tone="bad">{errorSentence(refused, language, text)}</Notice>}
-          <Button type="submit" look="primary" busy={busy}>
-            {text('session.signIn')}
-          </Button>
+          {!localHidden && (
+            <Button type="submit" look={provider && !codeWanted ? 'plain' : 'primary'} busy={busy}>
+              {text('session.signIn')}
+            </Button>
+          )}
           {codeWanted && (
             <Button
               look="ghost"
@@ -122,6 +157,16 @@ export function SignInPage() {
       </main>
     </div>
   )
+}
+
+/** Why the way over the identity provider led back here: the address has the code of the error. */
+function useProviderRefusal(): string | undefined {
+  const language = useLanguage()
+  const [params] = useSearchParams()
+  const code = params.get('error')
+  const { data: errors } = useQuery({ ...errorsQuery, enabled: code !== null })
+  const known = errors?.find((one) => one.code === code)
+  return language === 'ar' ? known?.message_ar : known?.message_en
 }
 
 /** Back to where one was sent here from; only inside this interface. */
