@@ -84,6 +84,8 @@ whats! {
     IamEventReceived = "iam_event_received",
     /// Something that claimed to be such an event did not count.
     IamEventRefused = "iam_event_refused",
+    IdentitiesUnlinked = "identities_unlinked",
+    IdentityLinked = "identity_linked",
     InviteCreated = "invite_created",
     KeysRotated = "keys_rotated",
     MemberAdded = "member_added",

@@ -150,6 +150,11 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(iam::users::list_users, iam::users::create_user))
         .routes(routes!(iam::users::get_user, iam::users::replace_user))
         .routes(routes!(iam::users::set_user_status))
+        .routes(routes!(
+            iam::identities::list_identities,
+            iam::identities::link_identity,
+            iam::identities::unlink_identities
+        ))
         .routes(routes!(iam::users::set_user_password))
         .routes(routes!(iam::users::add_user_to_group))
         .routes(routes!(iam::users::remove_user_from_group))

@@ -44,6 +44,8 @@ sentences! {
     GroupDeleted: "A group was deleted.", "تم حذف مجموعة.";
     IamEventReceived: "The authority's identity management told of a change to somebody.", "أبلغ نظام إدارة الهوية لدى الهيئة عن تغيير يخص أحد المستخدمين.";
     IamEventRefused: "An event that claimed to come from the authority's identity management was refused.", "رُفض حدث يدّعي صدوره عن نظام إدارة الهوية لدى الهيئة.";
+    IdentitiesUnlinked: "What an identity provider calls somebody was unlinked from the account.", "أُلغي ربط هويات مزوّد الهوية بأحد الحسابات.";
+    IdentityLinked: "What an identity provider calls somebody was linked to the account.", "رُبطت هوية لدى مزوّد الهوية بأحد الحسابات.";
     InviteCreated: "An enrolment code was made.", "تم إنشاء رمز تسجيل.";
     KeysRotated: "The signing keys of access tokens were changed.", "تم تغيير مفاتيح توقيع رموز الوصول.";
     MemberAdded: "Somebody was added to a group.", "أُضيف شخص إلى مجموعة.";

@@ -3,6 +3,7 @@
 pub mod agencies;
 pub mod events;
 pub mod groups;
+pub mod identities;
 pub mod me;
 pub mod roles;
 pub mod users;

@@ -72,6 +72,10 @@ pub enum OutsideSetupError {
     Secret { path: PathBuf },
     #[error("whom to trust about {issuer}")]
     Trust { issuer: String, source: TrustError },
+    #[error(
+        "`[[identity.trusted]]` names our own issuer, `{issuer}`: its tokens would be taken for ours"
+    )]
+    Ourselves { issuer: String },
     #[error("{0}")]
     Provider(String),
     #[error(transparent)]
@@ -181,6 +185,15 @@ impl Outside {
             }
             None => None,
         };
+        let ours = settings.issuer.as_str();
+        let trusted = settings.trusted.all().iter();
+        if trusted
+            .map(|trusted| trusted.settings().issuer.as_str())
+            .any(|issuer| issuer == ours)
+        {
+            let issuer = ours.to_owned();
+            return Err(OutsideSetupError::Ourselves { issuer });
+        }
         let logins = settings.break_glass.iter();
         Ok(Self {
             provider,

@@ -310,3 +310,137 @@ const fn algorithm(setting: SignatureAlgorithm) -> Algorithm {
 fn name(algorithm: Algorithm) -> String {
     format!("{algorithm:?}")
 }
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{EncodingKey, Header, encode};
+    use proptest::prelude::*;
+    use rcgen::{KeyPair, PublicKeyData as _};
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: WallTime = WallTime::from_secs(1_800_000_000);
+
+    fn rules() -> ForeignRules {
+        ForeignRules {
+            issuer: "https://iam.example".to_owned(),
+            audience: "cctv".to_owned(),
+            algorithms: vec![SignatureAlgorithm::Es256],
+            leeway: Duration::from_secs(60),
+        }
+    }
+
+    fn claims() -> Value {
+        json!({ "iss": "https://iam.example", "aud": ["other", "cctv"], "sub": "1",
+            "iat": 1_799_999_990, "exp": 1_800_000_290.5 })
+    }
+
+    fn sign(key: &KeyPair, header: &Header, claims: &Value) -> String {
+        let der = key.serialize_der();
+        encode(header, claims, &EncodingKey::from_ec_der(&der)).unwrap()
+    }
+
+    /// A P-256 key as an issuer publishes it.
+    fn jwk(key: &KeyPair, more: Value) -> Value {
+        let point = key.der_bytes();
+        let (x, y) = point[1..].split_at(32);
+        let text = |bytes| BASE64URL_NOPAD.encode(bytes);
+        let mut jwk = json!({ "kty": "EC", "crv": "P-256", "x": text(x), "y": text(y) });
+        for (name, value) in more.as_object().unwrap() {
+            jwk[name] = value.clone();
+        }
+        jwk
+    }
+
+    fn key() -> KeyPair {
+        KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap()
+    }
+
+    #[test]
+    fn the_key_of_a_file_opens_what_it_signed_and_nothing_else() {
+        let (key, other) = (key(), key());
+        let keys = ForeignKeys::from_pem(key.public_key_pem().as_bytes()).unwrap();
+        let header = Header::new(Algorithm::ES256);
+        let token = sign(&key, &header, &claims());
+        let opened = rules().open(&keys, &token, NOW).unwrap();
+        assert_eq!(opened.claims["sub"], "1");
+        assert_eq!(opened.issued_at, WallTime::from_secs(1_799_999_990));
+        assert_eq!(opened.ends_at, WallTime::from_secs(1_800_000_350));
+        assert_eq!(claimed_issuer(&token).unwrap(), "https://iam.example");
+        let open = |token: &str| rules().open(&keys, token, NOW).unwrap_err();
+        assert_eq!(
+            open(&sign(&other, &header, &claims())),
+            ForeignError::Signature
+        );
+        // The public key as a secret, which everybody has.
+        let secret = EncodingKey::from_secret(key.public_key_pem().as_bytes());
+        let confused = encode(&Header::new(Algorithm::HS256), &claims(), &secret).unwrap();
+        assert_eq!(open(&confused), ForeignError::Algorithm);
+        let (_, signature) = token.rsplit_once('.').unwrap();
+        let relabelled = BASE64URL_NOPAD.encode(br#"{"alg":"none"}"#);
+        let payload = token.split('.').nth(1).unwrap();
+        let none = open(&format!("{relabelled}.{payload}.{signature}"));
+        assert_eq!(none, ForeignError::Algorithm);
+        for none in [
+            &b"-----BEGIN PUBLIC KEY-----"[..],
+            b"",
+            key.serialize_pem().as_bytes(),
+        ] {
+            assert!(ForeignKeys::from_pem(none).is_err());
+        }
+    }
+
+    #[test]
+    fn keys_of_a_set_are_for_what_they_are_published() {
+        let key = key();
+        let named = |kid: &str| Header {
+            kid: Some(kid.to_owned()),
+            ..Header::new(Algorithm::ES256)
+        };
+        let open = |set: Value, header: &Header| {
+            let keys = ForeignKeys::from_jwks(set.to_string().as_bytes()).unwrap();
+            let opened = rules().open(&keys, &sign(&key, header, &claims()), NOW);
+            opened.map(|_| ())
+        };
+        let one = |more| json!({ "keys": [{ "kty": "new", "kid": "b" }, 7, jwk(&key, more)] });
+        assert_eq!(open(one(json!({ "kid": "a" })), &named("a")), Ok(()));
+        assert_eq!(
+            open(one(json!({ "kid": "a" })), &named("b")),
+            Err(ForeignError::UnknownKey)
+        );
+        assert_eq!(
+            open(one(json!({ "kid": "a" })), &Header::new(Algorithm::ES256)),
+            Ok(())
+        );
+        assert_eq!(
+            open(one(json!({})), &named("a")),
+            Ok(()),
+            "the only one there is"
+        );
+        let other = one(json!({ "kid": "a", "alg": "RS256" }));
+        assert_eq!(open(other, &named("a")), Err(ForeignError::Algorithm));
+        for none in [
+            json!({}),
+            json!({ "keys": [] }),
+            json!({ "keys": [{ "kty": "oct", "k": "c2VjcmV0", "kid": "a" }] }),
+            json!({ "keys": [jwk(&key, json!({ "use": "enc" }))] }),
+        ] {
+            assert!(
+                ForeignKeys::from_jwks(none.to_string().as_bytes()).is_err(),
+                "{none}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_strangers_write_is_no_token(text: String, parts in prop::collection::vec("[A-Za-z0-9_-]{0,80}", 0..5)) {
+            let keys = ForeignKeys::from_pem(key().public_key_pem().as_bytes()).unwrap();
+            for token in [text, parts.join(".")] {
+                prop_assert!(rules().open(&keys, &token, NOW).is_err());
+                let _ = claimed_issuer(&token);
+            }
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! from what was asked, decided, and written if the directory is still the one it was decided on.
 
 mod groups;
+mod identities;
 mod sessions;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod cameras;
 pub(crate) mod catalogue;
 pub(crate) mod credentials;
+pub(crate) mod outside;
 pub(crate) mod people;
 pub(crate) mod playbacks;
 pub(crate) mod reports;
@@ -71,6 +72,10 @@ macro_rules! store_suite {
             uploads::stored_means_stored_with_that_root,
             uploads::a_lost_object_can_be_uploaded_again,
             uploads::stored_segments_are_listed_page_by_page,
+            outside::all_tokens_of_an_identity_are_one_session,
+            outside::what_ends_a_session_ends_older_tokens,
+            outside::identities_are_linked_once_and_unlinked_together,
+            outside::a_sign_in_outside_is_used_up_once,
             people::a_changed_directory_is_read_back,
             people::a_change_decided_on_an_older_directory_is_not_made,
             people::disabled_and_reset_people_have_no_session,

@@ -240,6 +240,32 @@ async fn strangers_are_refused_unless_the_settings_create_them() {
         (refused.status.as_u16(), refused.code()),
         (403, "not_admitted".to_owned())
     );
+    // Until an administrator says who it is.
+    let user = world.person("l.hassan", "METRO", "operator").await;
+    let admin = world.admin().await;
+    let path = format!("/api/v1/iam/users/{user}/identities");
+    let identity = json!({ "issuer": provider.issuer, "subject": "layla" });
+    assert_eq!(admin.post(&path, &identity).await.status, 204);
+    let again = admin.post(&path, &identity).await;
+    assert_eq!((again.status.as_u16(), again.code()), (409, "taken"));
+    let listed = admin.get(&path).await;
+    assert_eq!(listed.body["items"][0]["subject"], "layla");
+    let person = Person::at(&world);
+    assert_eq!(person.sign_in("layla").await.status, 200);
+    let me = person.get("/api/v1/session").await.body();
+    assert_eq!(
+        (&me["login"], &me["user_id"]),
+        (&json!("l.hassan"), &json!(user))
+    );
+    assert_eq!(
+        me["agency"], "METRO",
+        "roles and agency are those given here"
+    );
+    // And until one says otherwise.
+    let unlinked = admin.send(reqwest::Method::DELETE, &path, None, &[]).await;
+    assert_eq!(unlinked.status, 204);
+    assert_eq!(person.get("/api/v1/session").await.status, 401);
+    assert_eq!(person.sign_in("layla").await.status, 403);
 }
 
 #[tokio::test]

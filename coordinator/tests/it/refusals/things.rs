@@ -201,6 +201,9 @@ impl Things {
             "replace_user" => json!({
                 "revision": revision, "login": "subject", "display_name": "Subject", "agency": "METRO",
             }),
+            "link_identity" => {
+                json!({ "issuer": "https://sso.example", "subject": "248289761001" })
+            }
             "set_user_status" => json!({ "status": "ACTIVE" }),
             "set_user_password" => json!({ "password": "another password for tests" }),
             "add_user_to_group" => json!({ "group_id": self.group }),

@@ -664,6 +664,34 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/iam/users/{id}/identities': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Identities of a person
+     * @description By which the identity provider and issuers of tokens know them.
+     */
+    get: operations['list_identities']
+    put?: never
+    /**
+     * Link an identity
+     * @description From now on whoever has it comes in as this person.
+     */
+    post: operations['link_identity']
+    /**
+     * Unlink all identities of a person
+     * @description Ends all their sessions.
+     */
+    delete: operations['unlink_identities']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/iam/users/{id}/password': {
     parameters: {
       query?: never
@@ -1761,6 +1789,14 @@ export interface components {
        */
       status: number
     }
+    /** @description By which somebody is known. */
+    LinkedIdentity: {
+      /** @example https://sso.example/realms/rta */
+      issuer: string
+      linked_at: components['schemas']['Timestamp']
+      /** @example 248289761001 */
+      subject: string
+    }
     /** @description Who is signed in, and what they may do. */
     Me: {
       /**
@@ -1818,6 +1854,19 @@ export interface components {
       /** @example TRAM */
       code: string
       name: components['schemas']['Name']
+    }
+    /** @description Somebody at an issuer: its name and what it calls them, byte by byte. */
+    NewIdentity: {
+      /**
+       * @description `iss` of the issuer's tokens.
+       * @example https://sso.example/realms/rta
+       */
+      issuer: string
+      /**
+       * @description `sub` of the person there.
+       * @example 248289761001
+       */
+      subject: string
     }
     /** @description What the enrolment code shall be good for. */
     NewInvite: {
@@ -2133,6 +2182,18 @@ export interface components {
          *     ]
          */
         roles: string[]
+      }[]
+      /** @description Give this as `after` for the page that follows; absent on the last page. */
+      next?: string | null
+    }
+    /** @description A page of a list. */
+    Page_LinkedIdentity: {
+      items: {
+        /** @example https://sso.example/realms/rta */
+        issuer: string
+        linked_at: components['schemas']['Timestamp']
+        /** @example 248289761001 */
+        subject: string
       }[]
       /** @description Give this as `after` for the page that follows; absent on the last page. */
       next?: string | null
@@ -5595,6 +5656,118 @@ export interface operations {
            */
           'application/json': components['schemas']['User']
         }
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      404: components['responses']['not_found']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      422: components['responses']['invalid_value_or_weak_password']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  list_identities: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The person. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A handful at most. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "items": [
+           *         {
+           *           "issuer": "https://sso.example/realms/rta",
+           *           "linked_at": "2026-03-01T14:00:00.000Z",
+           *           "subject": "248289761001"
+           *         }
+           *       ],
+           *       "next": "text"
+           *     }
+           */
+          'application/json': components['schemas']['Page_LinkedIdentity']
+        }
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden']
+      404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  link_identity: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The person. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "issuer": "https://sso.example/realms/rta",
+         *       "subject": "248289761001"
+         *     }
+         */
+        'application/json': components['schemas']['NewIdentity']
+      }
+    }
+    responses: {
+      /** @description Linked. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['more_than_own']
+      404: components['responses']['not_found']
+      408: components['responses']['request_timeout']
+      409: components['responses']['conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  unlink_identities: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The person. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description There is none any more. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
       }
       401: components['responses']['unauthenticated']
       403: components['responses']['more_than_own']

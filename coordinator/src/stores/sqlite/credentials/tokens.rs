@@ -116,7 +116,7 @@ impl ApiTokens for Sqlite {
     async fn api_tokens(&self, user: Option<UserId>) -> Result<Vec<ApiToken>> {
         self.read("list API tokens", move |sql| {
             let mut found = sql.prepare_cached(&format!(
-                "select {SESSION} where s.kind = 'machine' and (?1 is null or s.user_id = ?1)
+                "select {SESSION} where t.name is not null and (?1 is null or s.user_id = ?1)
                 order by s.id desc"
             ))?;
             let found = found.query_map([user.map(Blob)], |row| {
