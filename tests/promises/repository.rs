@@ -1,4 +1,5 @@
-//! The repository keeps its own rules: licences of what is linked, links between documents.
+//! The repository keeps its own rules: licences of what is linked, links between documents, lists that
+//! two parts of it share.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -113,6 +114,28 @@ fn links_between_documents_lead_somewhere() {
         }
     }
     assert!(broken.is_empty(), "broken links: {broken:#?}");
+}
+
+/// A kind that belongs to no topic of the page would be found only by scrolling.
+#[test]
+fn every_kind_of_audit_entry_belongs_to_a_topic() {
+    let read = |path: &str| {
+        let path = support::repository().join(path);
+        std::fs::read_to_string(path).expect("a source file can be read")
+    };
+    let topics = read("ui/src/audit/search.ts");
+    let source = read("coordinator/src/domain/audit.rs");
+    let kinds: Vec<_> = source
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix("\",")?.split_once(" = \""))
+        .map(|(_, kind)| kind)
+        .collect();
+    assert!(kinds.len() > 40, "{kinds:?}");
+    let lost: Vec<_> = kinds
+        .iter()
+        .filter(|kind| !topics.contains(&format!("'{kind}'")))
+        .collect();
+    assert!(lost.is_empty(), "without a topic: {lost:?}");
 }
 
 fn pages(root: &Path) -> Vec<PathBuf> {

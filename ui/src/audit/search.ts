@@ -35,6 +35,7 @@ export const KINDS_OF: Readonly<Record<Topic, readonly string[]>> = {
     'api_token_revoked',
     'token_stolen',
     'keys_rotated',
+    'token_refused',
   ],
   views: ['playback_prepared', 'playback_sought', 'playback_viewed'],
   refusals: [
@@ -43,6 +44,8 @@ export const KINDS_OF: Readonly<Record<Topic, readonly string[]>> = {
     'rate_limited',
     'enrolment_refused',
     'token_stolen',
+    'token_refused',
+    'iam_event_refused',
   ],
   people: [
     'user_created',
@@ -60,6 +63,8 @@ export const KINDS_OF: Readonly<Record<Topic, readonly string[]>> = {
     'role_deleted',
     'agency_created',
     'agency_changed',
+    'iam_event_received',
+    'iam_event_refused',
   ],
   cameras: ['camera_changed', 'camera_probed', 'camera_restarted', 'configuration_changed'],
   agents: ['agent_enrolled', 'agent_revoked', 'enrolment_refused', 'invite_created', 'object_lost'],
