@@ -12,7 +12,7 @@ const SECOND = 1000
 
 // Chromium reports refusals: nobody is signed in yet or any more, and what was being played ends with
 // the session that it was prepared in.
-test.use({ expectedErrors: [/status of 401/, /status of 404.*\/segments\//] })
+test.use({ expectedErrors: [/status of 401|status of 404.*\/segments\//] })
 
 test.beforeEach(async ({ centre }) => {
   for (const name of stand.agencyCameras) {

@@ -63,6 +63,8 @@ export const KINDS_OF: Readonly<Record<Topic, readonly string[]>> = {
     'role_deleted',
     'agency_created',
     'agency_changed',
+    'identity_linked',
+    'identities_unlinked',
     'iam_event_received',
     'iam_event_refused',
   ],
