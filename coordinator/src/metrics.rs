@@ -338,7 +338,7 @@ impl Page {
         ]
     }
 
-    fn gauges(&self) -> [(&'static str, &'static str, u64); 5] {
+    fn gauges(&self) -> [(&'static str, &'static str, u64); 6] {
         let Self(figures) = self;
         [
             (
@@ -360,6 +360,11 @@ impl Page {
                 "audit_disputes",
                 "Heads of the audit that agents remember, that are not in it and that nobody has explained",
                 figures.audit_disputes.get(),
+            ),
+            (
+                "identity_issuers_away",
+                "Identity providers and issuers of tokens that do not answer",
+                figures.issuers_away.get(),
             ),
             (
                 "rate_limit_server_lost",

@@ -70,6 +70,8 @@ pub struct Figures {
     pub sign_ins_refused: Figure,
     /// Requests that were too many of somebody.
     pub rates_refused: Figure,
+    /// Gauge: identity providers and issuers that do not answer.
+    pub issuers_away: Figure,
     /// Gauge: 1 while the server of shared rate limits is gone.
     pub rates_apart: Figure,
 }

@@ -16,6 +16,7 @@ use crate::config::{KeySource, Trusted};
 use crate::domain::freshness::Wanted;
 use crate::domain::outside::Mapping;
 use crate::outbound::Outbound;
+use crate::services::Parts;
 use crate::services::tokens::foreign::{
     ForeignClaims, ForeignError, ForeignKeys, ForeignRules, claimed_issuer,
 };
@@ -48,13 +49,10 @@ pub enum IssuerError {
 }
 
 impl Issuers {
-    pub(super) fn new(
-        settings: &[Trusted],
-        clock: &Arc<dyn Clock>,
-    ) -> Result<Self, OutsideSetupError> {
+    pub(super) fn new(settings: &[Trusted], parts: &Parts) -> Result<Self, OutsideSetupError> {
         let mut issuers = BTreeMap::new();
         for trusted in settings {
-            let issuer = Issuer::new(trusted, clock)?;
+            let issuer = Issuer::new(trusted, parts)?;
             issuers.insert(issuer.rules.issuer.clone(), issuer);
         }
         Ok(Self(issuers))
@@ -70,7 +68,7 @@ impl Issuers {
 }
 
 impl Issuer {
-    fn new(trusted: &Trusted, clock: &Arc<dyn Clock>) -> Result<Self, OutsideSetupError> {
+    fn new(trusted: &Trusted, parts: &Parts) -> Result<Self, OutsideSetupError> {
         let settings = trusted.settings();
         let keys = match trusted.keys() {
             KeySource::File(path) => {
@@ -92,7 +90,12 @@ impl Issuer {
                 })?;
                 let fetch = move || fetch(outbound.clone(), url.clone()).boxed();
                 let what = format!("the keys of {issuer}");
-                Keys::Fetched(Kept::new(what, Arc::clone(clock), Box::new(fetch)))
+                Keys::Fetched(Kept::new(
+                    what,
+                    Arc::clone(&parts.clock),
+                    Arc::clone(&parts.figures),
+                    Box::new(fetch),
+                ))
             }
         };
         Ok(Self {
@@ -104,7 +107,7 @@ impl Issuer {
             },
             mapping: settings.mapping(),
             keys,
-            clock: Arc::clone(clock),
+            clock: Arc::clone(&parts.clock),
         })
     }
 

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use shared::clock::Clock;
 
 use crate::domain::freshness::{Freshness, Step, Wanted};
+use crate::services::Figures;
 
 type Fetch<T> = Box<dyn Fn() -> BoxFuture<'static, Result<T, FetchError>> + Send + Sync>;
 
@@ -29,17 +30,24 @@ pub(super) struct Kept<T> {
     freshness: Mutex<Freshness>,
     fetching: tokio::sync::Mutex<()>,
     clock: Arc<dyn Clock>,
+    figures: Arc<Figures>,
     fetch: Fetch<T>,
 }
 
 impl<T: Send + Sync + 'static> Kept<T> {
-    pub(super) fn new(what: String, clock: Arc<dyn Clock>, fetch: Fetch<T>) -> Arc<Self> {
+    pub(super) fn new(
+        what: String,
+        clock: Arc<dyn Clock>,
+        figures: Arc<Figures>,
+        fetch: Fetch<T>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             what,
             value: ArcSwapOption::empty(),
             freshness: Mutex::default(),
             fetching: tokio::sync::Mutex::default(),
             clock,
+            figures,
             fetch,
         })
     }
@@ -93,11 +101,15 @@ impl<T: Send + Sync + 'static> Kept<T> {
                 self.value.store(Some(Arc::new(value)));
                 self.lock().fetched(self.clock.wall());
                 if failing {
+                    self.figures.issuers_away.subtract(1);
                     tracing::info!(what = self.what, "it can be fetched again");
                 }
             }
             Err(error) if failing => tracing::debug!(what = self.what, %error, "could not fetch"),
-            Err(error) => tracing::warn!(what = self.what, %error, "could not fetch"),
+            Err(error) => {
+                self.figures.issuers_away.add(1);
+                tracing::warn!(what = self.what, %error, "could not fetch");
+            }
         }
     }
 
@@ -150,7 +162,8 @@ mod tests {
             }
             .boxed()
         });
-        let kept = Kept::new("the keys".to_owned(), clock.clone(), fetch);
+        let figures = Arc::default();
+        let kept = Kept::new("the keys".to_owned(), clock.clone(), figures, fetch);
         (clock, server, kept)
     }
 
@@ -176,9 +189,11 @@ mod tests {
         assert_eq!(kept.get(Wanted::Any).await, Err(Missing));
         assert_eq!(kept.get(Wanted::Any).await, Err(Missing));
         assert_eq!(server.asked.load(Ordering::SeqCst), 1);
+        assert_eq!(kept.figures.issuers_away.get(), 1);
         server.away.store(false, Ordering::SeqCst);
         clock.advance(PAUSE);
         assert_eq!(kept.get(Wanted::Any).await.as_deref(), Ok(&2));
+        assert_eq!(kept.figures.issuers_away.get(), 0);
         server.away.store(true, Ordering::SeqCst);
         clock.advance(FRESH + Duration::from_secs(1));
         assert_eq!(kept.get(Wanted::Any).await.as_deref(), Ok(&2));

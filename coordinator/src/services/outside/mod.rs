@@ -181,7 +181,7 @@ impl Outside {
             Some(provider) => {
                 let key = parts.store.secret("outside_sign_ins", candidate).await?;
                 let key = StateKey::new(&key);
-                Some(OneProvider::new(provider, key, &parts.clock)?)
+                Some(OneProvider::new(provider, key, parts)?)
             }
             None => None,
         };
@@ -197,7 +197,7 @@ impl Outside {
         let logins = settings.break_glass.iter();
         Ok(Self {
             provider,
-            issuers: Issuers::new(settings.trusted.all(), &parts.clock)?,
+            issuers: Issuers::new(settings.trusted.all(), parts)?,
             break_glass: logins.map(|login| login.get().clone()).collect(),
             clock: Arc::clone(&parts.clock),
         })
@@ -304,7 +304,7 @@ impl OneProvider {
     fn new(
         settings: &ProviderSettings,
         key: StateKey,
-        clock: &Arc<dyn Clock>,
+        parts: &Parts,
     ) -> Result<Self, OutsideSetupError> {
         let issuer = settings.issuer.as_str();
         let outbound = Outbound::new(&settings.authority, settings.allowed_networks.clone());
@@ -313,7 +313,8 @@ impl OneProvider {
             source,
         })?;
         let secret = read_secret(settings)?;
-        let provider = Provider::new(settings, secret, outbound, Arc::clone(clock));
+        let (clock, figures) = (Arc::clone(&parts.clock), Arc::clone(&parts.figures));
+        let provider = Provider::new(settings, secret, outbound, clock, figures);
         Ok(Self {
             name: settings.name.clone().into(),
             mapping: settings.mapping(),

@@ -29,6 +29,7 @@ use super::state::{Begun, StateKey};
 use crate::config::ProviderSettings;
 use crate::domain::freshness::{Freshness, Wanted};
 use crate::outbound::{Outbound, OutboundError};
+use crate::services::Figures;
 
 /// Where the provider sends people back to, below `redirect_base`.
 pub const CALLBACK: &str = "/api/v1/session/oidc/callback";
@@ -105,6 +106,7 @@ impl Provider {
         secret: Option<SecretString>,
         outbound: Outbound,
         clock: Arc<dyn Clock>,
+        figures: Arc<Figures>,
     ) -> Result<Self, ProviderError> {
         let bad = |error: url::ParseError| ProviderError::Settings(error.to_string());
         let issuer = settings.issuer.as_str().to_owned();
@@ -134,7 +136,7 @@ impl Provider {
                 .map(|scope| Scope::new(scope.as_str().to_owned()))
                 .collect(),
             leeway: Duration::from_secs(settings.leeway_seconds.get()),
-            metadata: Kept::new(what, clock.clone(), Box::new(fetch)),
+            metadata: Kept::new(what, clock.clone(), figures, Box::new(fetch)),
             clock,
             outbound,
         })

@@ -501,6 +501,8 @@ async fn a_provider_that_is_gone_keeps_nobody_else_out() {
     let methods = person.get("/api/v1/session/methods").await.body();
     assert_eq!(methods["oidc"]["state"], "unreachable");
     assert!(methods["oidc"]["unreachable_since"].is_string());
+    let metrics = person.get("/metrics").await.text;
+    assert!(metrics.contains("cctv_coordinator_identity_issuers_away 1"));
     // It comes back, and is found without a restart.
     provider.restart().await;
     provider.accounts(layla()).await;
