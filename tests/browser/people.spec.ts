@@ -126,11 +126,11 @@ for (const language of LANGUAGES) {
     const now = Date.now()
     await field(visitor, 'account.factor.code').fill(app.generate({ timestamp: now }))
     await button(visitor, 'account.factor.confirm').click()
-    const codes = await visitor
+    const shown = visitor
       .getByRole('list', { name: text('account.codes.title') })
       .getByRole('listitem')
-      .allInnerTexts()
-    expect(codes).toHaveLength(10)
+    await expect(shown).toHaveCount(10)
+    const [recovery = ''] = await shown.allInnerTexts()
     await button(visitor, 'account.codes.kept').click()
     await button(visitor, 'session.signOut').click()
 
@@ -143,12 +143,11 @@ for (const language of LANGUAGES) {
     await button(visitor, 'session.signOut').click()
     await expect(field(visitor, 'session.login')).toBeVisible()
 
-    const [code = ''] = codes
     await signIn(visitor, login)
-    await giveCode(visitor, code)
+    await giveCode(visitor, recovery)
     await button(visitor, 'session.signOut').click()
     await signIn(visitor, login)
-    await giveCode(visitor, code)
+    await giveCode(visitor, recovery)
     await expect(visitor.getByRole('alert')).toBeVisible()
   })
 }
