@@ -76,6 +76,10 @@ pub enum OutsideSetupError {
         "`[[identity.trusted]]` names our own issuer, `{issuer}`: its tokens would be taken for ours"
     )]
     Ourselves { issuer: String },
+    #[error(
+        "`audience` of a trusted issuer is the provider's `client_id`, `{audience}`: what somebody signed in with would be taken for access; have the issuer name this system's API another way"
+    )]
+    Confused { audience: String },
     #[error("{0}")]
     Provider(String),
     #[error(transparent)]
@@ -185,15 +189,7 @@ impl Outside {
             }
             None => None,
         };
-        let ours = settings.issuer.as_str();
-        let trusted = settings.trusted.all().iter();
-        if trusted
-            .map(|trusted| trusted.settings().issuer.as_str())
-            .any(|issuer| issuer == ours)
-        {
-            let issuer = ours.to_owned();
-            return Err(OutsideSetupError::Ourselves { issuer });
-        }
+        cannot_be_confused(settings)?;
         let logins = settings.break_glass.iter();
         Ok(Self {
             provider,
@@ -334,6 +330,26 @@ impl OneProvider {
     }
 }
 
+/// That no token of one kind passes for one of another.
+fn cannot_be_confused(settings: &Identity) -> Result<(), OutsideSetupError> {
+    let ours = settings.issuer.as_str();
+    let client = settings.provider.settings();
+    let client = client.map(|provider| provider.client_id.as_str());
+    for trusted in settings.trusted.all() {
+        let trusted = trusted.settings();
+        if trusted.issuer.as_str() == ours {
+            let issuer = ours.to_owned();
+            return Err(OutsideSetupError::Ourselves { issuer });
+        }
+        let audience = trusted.audience.as_str();
+        if client == Some(audience) {
+            let audience = audience.to_owned();
+            return Err(OutsideSetupError::Confused { audience });
+        }
+    }
+    Ok(())
+}
+
 fn read_secret(settings: &ProviderSettings) -> Result<Option<SecretString>, OutsideSetupError> {
     let path = &settings.client_secret_file;
     if path.as_os_str().is_empty() {
@@ -360,5 +376,28 @@ impl From<ProviderError> for OutsideError {
                 Self::NotConfirmed(error.to_string())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_of_one_kind_cannot_be_set_up_to_pass_for_another() {
+        let settings = |issuer: &str, audience: &str| -> Identity {
+            let text = format!(
+                "issuer = \"us\"\n[provider]\nissuer = \"https://sso.example\"\nclient_id = \"cctv\"\n\
+                 redirect_base = \"https://cctv.example\"\n[[trusted]]\nissuer = \"{issuer}\"\n\
+                 audience = \"{audience}\"\njwks_url = \"https://sso.example/jwks\"\n"
+            );
+            toml::from_str(&text).unwrap()
+        };
+        let check = |issuer, audience| cannot_be_confused(&settings(issuer, audience));
+        assert!(check("https://sso.example", "cctv-api").is_ok());
+        let own = check("us", "cctv-api");
+        assert!(matches!(own, Err(OutsideSetupError::Ourselves { .. })));
+        let identity = check("https://sso.example", "cctv").unwrap_err();
+        assert!(identity.to_string().contains("client_id"), "{identity}");
     }
 }
