@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cctv_coordinator::config::Config;
 use cctv_coordinator::domain::access::Deed;
 use cctv_coordinator::domain::audit::What;
 use cctv_coordinator::domain::audit::search::Search;
@@ -18,11 +19,16 @@ const PATH: &str = "/api/v1/iam/events";
 
 /// A coordinator that takes events.
 pub(crate) async fn world() -> World {
+    world_with(|_| {}).await
+}
+
+pub(crate) async fn world_with(change: impl FnOnce(&mut Config)) -> World {
     World::start_with(std::sync::Arc::new(SystemClock::new()), |config| {
         let file = config.data_dir.with_file_name("webhook-secret");
         // The old one is still there.
         std::fs::write(&file, format!("{}\n{SECRET}\n", "x".repeat(32))).unwrap();
         config.identity.webhook.secret_file = file;
+        change(config);
     })
     .await
 }

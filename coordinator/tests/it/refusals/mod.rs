@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
+use cctv_coordinator::config::Allowance;
 use cctv_coordinator::domain::access::Deed;
 use cctv_coordinator::domain::audit::What;
 use cctv_coordinator::domain::audit::search::Search;
@@ -97,8 +98,12 @@ const OWN: &[&str] = &[
 
 #[tokio::test]
 async fn every_operation_answers_as_the_table_says() {
-    // So that the webhook is open.
-    let world = crate::iam_events::world().await;
+    // More than one address may ask in a time; `limits` has a look at that.
+    let world = crate::iam_events::world_with(|config| {
+        config.limits.address = Allowance::new(100_000, 100_000);
+        config.limits.user = Allowance::new(100_000, 100_000);
+    })
+    .await;
     let admin = world.admin().await;
     let things = Things::make(&world, &admin).await;
     let nothing = things.nothing();
