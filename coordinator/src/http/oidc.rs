@@ -167,16 +167,24 @@ pub async fn start_oidc_sign_in(
 #[into_params(parameter_in = Query)]
 pub struct CallbackQuery {
     /// To be exchanged for an identity.
-    #[param(max_length = 4096, example = "SplxlOBeZQQYbYS6WxSbIA")]
+    #[param(
+        max_length = 4096,
+        pattern = "^[ -~]*$",
+        example = "SplxlOBeZQQYbYS6WxSbIA"
+    )]
     code: Option<String>,
     /// Of the sign-in that was begun.
-    #[param(max_length = 4096, example = "af0ifjsldkj")]
+    #[param(max_length = 4096, pattern = "^[ -~]*$", example = "af0ifjsldkj")]
     state: Option<String>,
     /// Who answers (RFC 9207).
-    #[param(max_length = 4096, example = "https://sso.example")]
+    #[param(
+        max_length = 4096,
+        pattern = "^[ -~]*$",
+        example = "https://sso.example"
+    )]
     iss: Option<String>,
     /// Why there is no code.
-    #[param(max_length = 4096, example = "access_denied")]
+    #[param(max_length = 4096, pattern = "^[ -~]*$", example = "access_denied")]
     error: Option<String>,
 }
 
@@ -218,11 +226,7 @@ pub async fn finish_oidc_sign_in(
 
 fn came_back(query: CallbackQuery, cookie: String) -> Result<CameBack, Error> {
     let values = [&query.code, &query.state, &query.iss, &query.error];
-    if values
-        .into_iter()
-        .flatten()
-        .any(|value| value.len() > MAX_VALUE)
-    {
+    if !values.into_iter().flatten().all(|value| is_plain(value)) {
         return Err(Code::InvalidRequest.into());
     }
     let code = match (query.error, query.code) {
@@ -236,6 +240,11 @@ fn came_back(query: CallbackQuery, cookie: String) -> Result<CameBack, Error> {
         code,
         issuer: query.iss,
     })
+}
+
+/// What codes and states are made of (RFC 6749, appendix A: `VSCHAR`, and blanks in descriptions).
+fn is_plain(value: &str) -> bool {
+    value.len() <= MAX_VALUE && value.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 /// The provider's code of an error (RFC 6749, section 4.1.2.1), for the audit.
