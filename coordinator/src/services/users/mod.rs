@@ -3,6 +3,8 @@
 //! What a change may do is decided in `domain::directory` on the whole of it; here a change is made
 //! from what was asked, decided, and written if the directory is still the one it was decided on.
 
+mod facts;
+mod finding;
 mod groups;
 mod identities;
 mod sessions;
@@ -13,6 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use data_encoding::BASE32_NOPAD;
+use facts::{difference, facts};
 pub use groups::{NewGroup, NewRole};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use secrecy::SecretString;
@@ -29,7 +32,6 @@ use crate::domain::agency::AgencyCode;
 use crate::domain::audit::{Entry, What, Who};
 use crate::domain::directory::{Author, Change, Directory, Refusal};
 use crate::domain::group::RoleCode;
-use crate::domain::iam_event;
 use crate::domain::login::LoginError;
 use crate::domain::password::{self, PasswordError};
 use crate::domain::text::{Email, Line};
@@ -316,81 +318,6 @@ impl Users {
         found(after, user)
     }
 
-    /// Whom the grant shows, by login, in the directory they stand in.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn list(&self, grant: &AdminGrant) -> Result<(Directory, Vec<User>), UserError> {
-        grant.for_deed(Deed::ViewUsers)?;
-        let directory = self.store.directory().await?;
-        let mut users: Vec<_> = directory
-            .users
-            .values()
-            .filter(|user| sees(grant, Deed::ViewUsers, user.agency.as_ref()))
-            .cloned()
-            .collect();
-        users.sort_unstable_by(|one, other| one.login.as_str().cmp(other.login.as_str()));
-        Ok((directory, users))
-    }
-
-    /// # Errors
-    /// The person does not exist for the actor.
-    pub async fn get(
-        &self,
-        grant: &AdminGrant,
-        id: UserId,
-    ) -> Result<(Directory, User), UserError> {
-        grant.for_deed(Deed::ViewUsers)?;
-        let directory = self.store.directory().await?;
-        let user = directory.users.get(&id).cloned();
-        let user = user.ok_or(AccessError::Hidden)?;
-        self.seen(grant, user.agency.as_ref(), id)?;
-        Ok((directory, user))
-    }
-
-    /// Whoever asks, as they stand in the directory.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn own(&self, actor: &Actor) -> Result<(Directory, User), UserError> {
-        found(self.store.directory().await?, actor.user_id())
-    }
-
-    /// For the command line, where people are named by login.
-    ///
-    /// # Errors
-    /// There is no such login.
-    pub async fn by_login(&self, grant: &AdminGrant, login: &str) -> Result<User, UserError> {
-        grant.for_deed(Deed::ManageUsers)?;
-        let unknown = || UserError::Unknown {
-            login: login.chars().take(Login::MAX_LENGTH).collect(),
-        };
-        let known = Login::new(login).ok_or_else(unknown)?;
-        let found = self.store.person_by_login(known).await?;
-        found.map(|(person, _)| person.user).ok_or_else(unknown)
-    }
-
-    /// Whom an event of the authority's identity management means; nobody where its names mean
-    /// different people.
-    pub(super) async fn meant(
-        &self,
-        grant: &AdminGrant,
-        named: &iam_event::Person,
-    ) -> Result<Option<User>, UserError> {
-        grant.for_deed(Deed::ManageUsers)?;
-        let directory = self.store.directory().await?;
-        let login = named.login.as_deref().map(Login::new);
-        let number = named.employee_number.as_deref();
-        let is_meant = |user: &&User| {
-            let theirs = user.employee_number.as_ref().map(Line::as_str);
-            login
-                .as_ref()
-                .is_none_or(|login| login.as_ref() == Some(&user.login))
-                && number.is_none_or(|number| theirs == Some(number))
-        };
-        Ok(directory.users.values().find(is_meant).cloned())
-    }
-
     /// Decides a change and writes it with its entry; decides again when somebody else was faster.
     async fn make(
         &self,
@@ -552,32 +479,4 @@ fn sees(grant: &AdminGrant, deed: Deed, agency: Option<&AgencyCode>) -> bool {
 fn found(directory: Directory, id: UserId) -> Result<(Directory, User), UserError> {
     let user = directory.users.get(&id).cloned();
     Ok((directory, user.ok_or(AccessError::Hidden)?))
-}
-
-/// What the audit tells of a person.
-fn facts(user: &User) -> Value {
-    json!({
-        "login": user.login.as_str(),
-        "display_name": user.display_name,
-        "arabic_name": user.arabic_name,
-        "email": user.email,
-        "employee_number": user.employee_number,
-        "agency": user.agency,
-        "department": user.department,
-        "section": user.section,
-        "roles": user.roles,
-        "permissions": user.rules,
-    })
-}
-
-/// The fields that differ, each with what it was and what it is.
-fn difference(before: Value, after: Value) -> Value {
-    let (Value::Object(before), Value::Object(after)) = (before, after) else {
-        return Value::Null;
-    };
-    let changed = after.into_iter().filter_map(|(key, is)| {
-        let was = before.get(&key).cloned().unwrap_or_default();
-        (was != is).then(|| (key, json!({ "from": was, "to": is })))
-    });
-    Value::Object(changed.collect())
 }
