@@ -37,11 +37,7 @@ impl Directory {
                 user.revision += 1;
                 Ok(())
             }
-            Change::CreateGroup(group) => {
-                self.check_group(group)?;
-                self.groups.insert(group.id, group.clone());
-                Ok(())
-            }
+            Change::CreateGroup(group) => self.create_group(group),
             Change::ReplaceGroup(group) => self.replace_group(group),
             Change::DeleteGroup(id) => {
                 self.groups.remove(id).ok_or(Refusal::Hidden)?;
@@ -65,6 +61,9 @@ impl Directory {
     }
 
     fn create_user(&mut self, user: &User) -> Result<(), Refusal> {
+        if self.users.contains_key(&user.id) {
+            return Err(taken("user", user.id));
+        }
         self.check_user(user)?;
         self.users.insert(user.id, user.clone());
         Ok(())
@@ -132,6 +131,16 @@ impl Directory {
                 });
             }
         }
+        Ok(())
+    }
+
+    /// What is there is not replaced in passing: whatever it denied would be given.
+    fn create_group(&mut self, group: &Group) -> Result<(), Refusal> {
+        if self.groups.contains_key(&group.id) {
+            return Err(taken("group", group.id));
+        }
+        self.check_group(group)?;
+        self.groups.insert(group.id, group.clone());
         Ok(())
     }
 

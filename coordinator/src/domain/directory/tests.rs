@@ -264,6 +264,24 @@ fn groups_carry_roles_and_keep_to_their_agency() {
     assert_eq!(by(&directory, 1, &built_in), Err(Refusal::BuiltIn));
 }
 
+#[test]
+fn what_is_there_is_not_created_again() {
+    let directory = directory();
+    let denying = group(1, Some("METRO"), &["!camera:own:view"]);
+    let directory = by(&directory, 1, &Change::CreateGroup(denying)).unwrap();
+    let directory = by(&directory, 1, &Change::AddMember(id(2), group_id(1))).unwrap();
+    let harmless = Change::CreateGroup(group(1, Some("METRO"), &[]));
+    assert!(matches!(
+        by(&directory, 2, &harmless),
+        Err(Refusal::Taken { .. })
+    ));
+    let again = Change::CreateUser(Box::new(user(3, "renamed", Some("METRO"))));
+    assert!(matches!(
+        by(&directory, 2, &again),
+        Err(Refusal::Taken { .. })
+    ));
+}
+
 fn change() -> impl Strategy<Value = Change> {
     let user_id = || select(vec![1_u8, 2, 3, 4]).prop_map(id);
     let group_of = (
