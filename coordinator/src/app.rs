@@ -29,7 +29,7 @@ use crate::quic::{self, Sessions};
 use crate::services::limits::{Allowances, Limits};
 use crate::services::users::FirstAdministrator;
 use crate::services::{ConsoleServices, Figures, Services, ServicesConfig, TokenNames};
-use crate::stores::rates::valkey::{self, Valkey};
+use crate::stores::valkey::{self, Valkey};
 
 /// Where the first administrator's password is kept until somebody deletes it.
 pub const FIRST_PASSWORD_FILE: &str = "first-password.txt";
@@ -318,7 +318,7 @@ fn limits(config: &Config, clock: Arc<dyn Clock>, figures: Arc<Figures>) -> anyh
     Ok(Limits::new(allowances, server, clock, figures))
 }
 
-fn valkey(config: &config::Valkey) -> anyhow::Result<Option<Valkey>> {
+fn valkey(config: &config::Valkey) -> anyhow::Result<Option<Arc<Valkey>>> {
     let Some(url) = config.url.secret() else {
         return Ok(None);
     };
@@ -333,7 +333,7 @@ fn valkey(config: &config::Valkey) -> anyhow::Result<Option<Valkey>> {
         authority,
         patience: Duration::from_millis(config.timeout_ms.get()),
     };
-    Ok(Some(Valkey::new(server)?))
+    Ok(Some(Arc::new(Valkey::new(server)?)))
 }
 
 fn load_certificate(config: &config::Http) -> anyhow::Result<Option<Arc<Certificate>>> {

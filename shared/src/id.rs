@@ -83,6 +83,8 @@ ids! {
     LedgerId,
     /// One prepared playback.
     PlaybackId,
+    /// One reservation of a stream, chosen by whoever asks for it.
+    ReservationId,
     /// One run: a stretch of a stream with unbroken media time, one codec configuration and slewed
     /// wall time.
     RunId,

@@ -19,6 +19,7 @@ pub mod outside;
 pub mod password;
 pub mod playback;
 pub mod playlist;
+pub mod quota;
 pub mod rate;
 pub mod second_factor;
 pub mod segment;

@@ -17,8 +17,8 @@ use super::Figures;
 use crate::domain::agency::AgencyCode;
 use crate::domain::rate::{Asked, Key, Rate, Subject};
 use crate::stores::rates::in_process::InProcess;
-use crate::stores::rates::valkey::Valkey;
-use crate::stores::rates::{Rates as _, RatesError, Taken};
+use crate::stores::rates::{Rates as _, Taken, valkey as rates};
+use crate::stores::valkey::Valkey;
 
 /// How often a server that is gone is looked for.
 const LOOK: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ pub struct Limits {
 
 #[derive(Debug)]
 struct Shared {
-    server: Valkey,
+    rates: rates::Shared,
     /// Whether its loss has been told.
     missed: AtomicBool,
     lost: Notify,
@@ -70,12 +70,12 @@ pub struct TooMany {
 impl Limits {
     pub fn new(
         allowances: Allowances,
-        server: Option<Valkey>,
+        server: Option<Arc<Valkey>>,
         clock: Arc<dyn Clock>,
         figures: Arc<Figures>,
     ) -> Self {
         let shared = server.map(|server| Shared {
-            server,
+            rates: rates::Shared::new(server),
             missed: AtomicBool::new(false),
             lost: Notify::new(),
         });
@@ -135,7 +135,7 @@ impl Limits {
 
     async fn take(&self, buckets: &[(Key, Rate)]) -> Taken {
         if let Some(shared) = &self.shared {
-            match shared.server.take(buckets).await {
+            match shared.rates.take(buckets).await {
                 Ok(taken) => return taken,
                 Err(error) => self.miss(shared, &error),
             }
@@ -144,7 +144,7 @@ impl Limits {
     }
 
     /// Says once that the server is gone, and has it looked for.
-    fn miss(&self, shared: &Shared, error: &RatesError) {
+    fn miss(&self, shared: &Shared, error: &impl std::fmt::Display) {
         if !shared.missed.swap(true, Ordering::Relaxed) {
             tracing::error!(%error, "rate limits are this coordinator's own until the server is back");
             self.figures.rates_apart.add(1);
@@ -159,7 +159,7 @@ impl Limits {
         };
         stop.run_until_cancelled(async {
             loop {
-                match shared.server.connect().await {
+                match shared.rates.server().connect().await {
                     Ok(()) => {
                         self.found(shared);
                         shared.lost.notified().await;
@@ -175,7 +175,7 @@ impl Limits {
     }
 
     fn found(&self, shared: &Shared) {
-        let server = shared.server.name();
+        let server = shared.rates.server().name();
         if shared.missed.swap(false, Ordering::Relaxed) {
             self.figures.rates_apart.subtract(1);
             tracing::warn!(server, "rate limits are shared again");
@@ -191,9 +191,9 @@ mod tests {
     use tokio::time::{Instant, interval};
 
     use super::*;
-    use crate::stores::rates::valkey::process::Process;
+    use crate::stores::valkey::process::Process;
 
-    fn limits(server: Valkey) -> Arc<Limits> {
+    fn limits(server: Arc<Valkey>) -> Arc<Limits> {
         let slow = Rate {
             interval: Duration::from_secs(1_000),
             burst: 3,
@@ -236,9 +236,15 @@ mod tests {
             tokio::spawn(async move { limits.run(stop).await });
         }
         let connected = || {
-            [&one, &other]
-                .iter()
-                .all(|limits| limits.shared.as_ref().unwrap().server.is_connected())
+            [&one, &other].iter().all(|limits| {
+                limits
+                    .shared
+                    .as_ref()
+                    .unwrap()
+                    .rates
+                    .server()
+                    .is_connected()
+            })
         };
         until("the connections", connected).await;
         assert_eq!(granted(&one, "192.0.2.1").await, 3);

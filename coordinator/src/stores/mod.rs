@@ -9,10 +9,12 @@ mod credentials;
 pub mod objects;
 mod outside;
 pub mod packed;
+pub mod quotas;
 pub mod rates;
 pub mod sqlite;
 #[cfg(test)]
 pub mod suite;
+pub mod valkey;
 
 use std::fmt::Debug;
 

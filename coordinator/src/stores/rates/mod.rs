@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::valkey::ValkeyError;
 use crate::domain::rate::{Key, Rate};
 
 /// Buckets of requests.
@@ -33,14 +34,7 @@ pub enum Taken {
     },
 }
 
+/// Nobody can tell.
 #[derive(Debug, thiserror::Error)]
-pub enum RatesError {
-    #[error("there is no connection to {server}")]
-    Apart { server: String },
-    #[error("could not {attempted} {server}: {message}")]
-    Failed {
-        attempted: &'static str,
-        server: String,
-        message: String,
-    },
-}
+#[error(transparent)]
+pub struct RatesError(#[from] ValkeyError);

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
@@ -100,23 +101,23 @@ impl Process {
     }
 
     /// Not connected yet.
-    pub(crate) fn client(&self) -> Valkey {
+    pub(crate) fn client(&self) -> Arc<Valkey> {
         self.client_with(PASSWORD)
     }
 
-    pub(crate) fn client_with(&self, password: &str) -> Valkey {
+    pub(crate) fn client_with(&self, password: &str) -> Arc<Valkey> {
         let scheme = if self.tls { "valkeys" } else { "valkey" };
         let name = format!("{scheme}://127.0.0.1:{}", self.port);
         let authority = self
             .tls
             .then(|| std::fs::read(self.directory.path().join("authority.pem")).unwrap());
-        Valkey::new(Server {
+        let server = Server {
             url: format!("{scheme}://:{password}@127.0.0.1:{}/1", self.port).into(),
             name,
             authority,
             patience: Duration::from_secs(2),
-        })
-        .unwrap()
+        };
+        Arc::new(Valkey::new(server).unwrap())
     }
 }
 
