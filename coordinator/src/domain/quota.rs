@@ -46,6 +46,14 @@ pub struct Limits {
     pub total: u32,
 }
 
+impl Limits {
+    /// For what runs already and only has to be counted.
+    pub const NONE: Self = Self {
+        pool: u32::MAX,
+        total: u32::MAX,
+    };
+}
+
 /// How many leases live, of how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
@@ -142,6 +150,15 @@ impl Leases {
     pub fn count(&mut self, pool: &Pool, now: Duration) -> u32 {
         self.expire(now);
         self.in_pool(pool)
+    }
+
+    /// Everything that lives, and for how much longer if nobody is heard of.
+    pub fn live(&mut self, now: Duration) -> Vec<(Reservation, Duration)> {
+        self.expire(now);
+        let leases = self.by_id.values();
+        leases
+            .map(|lease| (lease.reservation.clone(), lease.until.saturating_sub(now)))
+            .collect()
     }
 
     fn refusal(&self, pool: &Pool, limits: Limits) -> Option<(Bound, Usage)> {

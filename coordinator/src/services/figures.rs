@@ -53,6 +53,8 @@ pub struct Figures {
     pub edge_joined: Figure,
     /// Gauge: bytes of edge footage in memory.
     pub edge_cache_bytes: Figure,
+    /// Gauge: whether streams are counted without the server that is configured.
+    pub quotas_apart: Figure,
     /// Playlists rendered.
     pub playlists: Figure,
     /// Bytes of segments served to players.

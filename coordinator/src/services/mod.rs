@@ -22,6 +22,7 @@ mod instance;
 pub mod limits;
 pub mod outside;
 pub mod playback;
+pub mod quotas;
 pub mod storage;
 #[cfg(test)]
 mod testing;

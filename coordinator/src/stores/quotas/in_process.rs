@@ -22,6 +22,38 @@ impl InProcess {
         Self { clock, leases }
     }
 
+    /// Everything that lives, and for how much longer if nobody is heard of.
+    pub fn live(&self) -> Vec<(Reservation, Duration)> {
+        let (mut leases, now) = self.now();
+        leases.live(now)
+    }
+
+    /// As [`Quotas::reserve`], which cannot fail here; so with the others.
+    pub fn reserve_now(&self, wanted: &Reservation, ttl: Duration, limits: Limits) -> Verdict {
+        let (mut leases, now) = self.now();
+        leases.reserve(wanted, ttl, limits, now)
+    }
+
+    pub fn find_now(&self, id: ReservationId) -> Option<Reservation> {
+        let (mut leases, now) = self.now();
+        leases.find(id, now)
+    }
+
+    pub fn heartbeat_now(&self, held: &Reservation, ttl: Duration) -> bool {
+        let (mut leases, now) = self.now();
+        leases.heartbeat(held, ttl, now)
+    }
+
+    pub fn release_now(&self, held: &Reservation) -> bool {
+        let (mut leases, now) = self.now();
+        leases.release(held, now)
+    }
+
+    pub fn counts_now(&self, pools: &[Pool]) -> Vec<u32> {
+        let (mut leases, now) = self.now();
+        pools.iter().map(|pool| leases.count(pool, now)).collect()
+    }
+
     /// The leases, and the time on a clock that never steps.
     fn now(&self) -> (MutexGuard<'_, Leases>, Duration) {
         let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
@@ -37,28 +69,23 @@ impl Quotas for InProcess {
         ttl: Duration,
         limits: Limits,
     ) -> Result<Verdict, QuotasError> {
-        let (mut leases, now) = self.now();
-        Ok(leases.reserve(wanted, ttl, limits, now))
+        Ok(self.reserve_now(wanted, ttl, limits))
     }
 
     async fn find(&self, id: ReservationId) -> Result<Option<Reservation>, QuotasError> {
-        let (mut leases, now) = self.now();
-        Ok(leases.find(id, now))
+        Ok(self.find_now(id))
     }
 
     async fn heartbeat(&self, held: &Reservation, ttl: Duration) -> Result<bool, QuotasError> {
-        let (mut leases, now) = self.now();
-        Ok(leases.heartbeat(held, ttl, now))
+        Ok(self.heartbeat_now(held, ttl))
     }
 
     async fn release(&self, held: &Reservation) -> Result<bool, QuotasError> {
-        let (mut leases, now) = self.now();
-        Ok(leases.release(held, now))
+        Ok(self.release_now(held))
     }
 
     async fn counts(&self, pools: &[Pool]) -> Result<Vec<u32>, QuotasError> {
-        let (mut leases, now) = self.now();
-        Ok(pools.iter().map(|pool| leases.count(pool, now)).collect())
+        Ok(self.counts_now(pools))
     }
 }
 
