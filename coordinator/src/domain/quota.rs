@@ -54,6 +54,56 @@ impl Limits {
     };
 }
 
+/// How many streams an agency may have at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    pub full: u32,
+    pub reduced: u32,
+    /// Whether somebody who gets no full stream is offered a reduced one.
+    pub offers_reduced: bool,
+}
+
+impl Default for Allowed {
+    /// What an agency may have before anybody has said so: enough for a wall, too little to hurt.
+    fn default() -> Self {
+        Self {
+            full: 10,
+            reduced: 10,
+            offers_reduced: true,
+        }
+    }
+}
+
+/// How many streams everybody may have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllAllowed {
+    pub agencies: BTreeMap<AgencyCode, Allowed>,
+    pub total_full: u32,
+    pub total_reduced: u32,
+}
+
+impl AllAllowed {
+    /// The limits that a lease of this pool is granted by.
+    pub fn of(&self, pool: &Pool) -> Limits {
+        let of_agency = self.agencies.get(&pool.agency);
+        match pool.tier {
+            Tier::Full => Limits {
+                pool: of_agency.map_or(0, |allowed| allowed.full),
+                total: self.total_full,
+            },
+            Tier::Reduced => Limits {
+                pool: of_agency.map_or(0, |allowed| allowed.reduced),
+                total: self.total_reduced,
+            },
+        }
+    }
+
+    pub fn offers_reduced(&self, agency: &AgencyCode) -> bool {
+        let allowed = self.agencies.get(agency);
+        allowed.is_some_and(|allowed| allowed.offers_reduced)
+    }
+}
+
 /// How many leases live, of how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {

@@ -40,6 +40,7 @@ use crate::domain::audit::witness::{Compared, Dispute, Witness};
 use crate::domain::camera::{Camera, CameraChange};
 use crate::domain::directory::{self, Directory};
 use crate::domain::playback::Playback;
+use crate::domain::quota::{AllAllowed, Allowed};
 use crate::domain::segment::{CentreCopy, EdgeCopy, Footage, Segment};
 use crate::domain::user::{Login, Session, User};
 pub use credentials::{
@@ -64,6 +65,7 @@ pub trait Store:
     + SecondFactors
     + SeenMessages
     + SigningKeys
+    + StreamLimits
     + Uploads
     + Debug
     + Send
@@ -87,6 +89,7 @@ impl<T> Store for T where
         + Sessions
         + SeenMessages
         + SigningKeys
+        + StreamLimits
         + Uploads
         + Debug
         + Send
@@ -480,6 +483,20 @@ pub trait Playbacks {
         state: String,
     ) -> Result<bool>;
     async fn purge_playbacks(&self, used_before: WallTime) -> Result<u64>;
+}
+
+/// How many streams agencies may have at once.
+#[async_trait]
+pub trait StreamLimits {
+    async fn stream_limits(&self) -> Result<AllAllowed>;
+    /// `false` when there is no such agency.
+    async fn set_stream_limit(
+        &self,
+        agency: AgencyCode,
+        allowed: Allowed,
+        audit: Entry,
+    ) -> Result<bool>;
+    async fn set_stream_totals(&self, full: u32, reduced: u32, audit: Entry) -> Result<()>;
 }
 
 /// Keys that all coordinators over this store share.

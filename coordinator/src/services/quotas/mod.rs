@@ -7,7 +7,6 @@
 
 mod server;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +16,7 @@ use shared::id::ReservationId;
 use tokio_util::sync::CancellationToken;
 
 use super::Figures;
-use crate::domain::agency::AgencyCode;
-use crate::domain::quota::{Bound, Limits, Pool, Reservation, Tier, Usage, Verdict};
+use crate::domain::quota::{AllAllowed, Bound, Limits, Pool, Reservation, Tier, Usage, Verdict};
 use crate::stores::quotas::Quotas as _;
 use crate::stores::quotas::in_process::InProcess;
 use crate::stores::valkey::Valkey;
@@ -31,23 +29,6 @@ pub enum WhenLost {
     Refuse,
     /// What this coordinator's own count allows.
     CountOwn,
-}
-
-/// How many streams an agency may have at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Allowed {
-    pub full: u32,
-    pub reduced: u32,
-    /// Whether somebody who gets no full stream is offered a reduced one.
-    pub offers_reduced: bool,
-}
-
-/// How many streams everybody may have.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AllAllowed {
-    pub agencies: BTreeMap<AgencyCode, Allowed>,
-    pub total_full: u32,
-    pub total_reduced: u32,
 }
 
 /// What has become of a request.
@@ -72,27 +53,6 @@ pub struct Quotas {
     server: Option<Server>,
     when_lost: WhenLost,
     allowed: ArcSwap<AllAllowed>,
-}
-
-impl AllAllowed {
-    fn of(&self, pool: &Pool) -> Limits {
-        let of_agency = self.agencies.get(&pool.agency);
-        match pool.tier {
-            Tier::Full => Limits {
-                pool: of_agency.map_or(0, |allowed| allowed.full),
-                total: self.total_full,
-            },
-            Tier::Reduced => Limits {
-                pool: of_agency.map_or(0, |allowed| allowed.reduced),
-                total: self.total_reduced,
-            },
-        }
-    }
-
-    fn offers_reduced(&self, agency: &AgencyCode) -> bool {
-        let allowed = self.agencies.get(agency);
-        allowed.is_some_and(|allowed| allowed.offers_reduced)
-    }
 }
 
 impl Quotas {

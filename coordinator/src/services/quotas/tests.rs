@@ -7,6 +7,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval};
 
 use super::*;
+use crate::domain::agency::AgencyCode;
+use crate::domain::quota::Allowed;
 use crate::stores::valkey::process::Process;
 
 const TTL: Duration = Duration::from_secs(30);

@@ -16,6 +16,7 @@ mod migrate;
 mod outside;
 mod people;
 mod playbacks;
+mod quotas;
 mod readers;
 mod report;
 mod sessions;

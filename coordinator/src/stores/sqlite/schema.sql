@@ -565,3 +565,20 @@ create table used_states (
 
 -- Serves: forgetting the oldest.
 create index used_states_by_age on used_states (used_us);
+
+-- How many streams agencies may have at once, in full and of less (`domain::quota`). An agency without
+-- a row has what the program gives by itself.
+create table stream_limits (
+  agency text not null primary key references agencies,
+  full_streams integer not null check (full_streams >= 0),
+  reduced_streams integer not null check (reduced_streams >= 0),
+  -- Whether somebody who gets no full stream is offered less.
+  offers_reduced integer not null check (offers_reduced in (0, 1))
+) strict, without rowid;
+
+-- The same for all agencies together.
+create table stream_totals (
+  one integer primary key check (one = 1),
+  full_streams integer not null check (full_streams >= 0),
+  reduced_streams integer not null check (reduced_streams >= 0)
+) strict;

@@ -9,6 +9,7 @@ pub(crate) mod credentials;
 pub(crate) mod outside;
 pub(crate) mod people;
 pub(crate) mod playbacks;
+pub(crate) mod quotas;
 pub(crate) mod reports;
 pub(crate) mod uploads;
 
@@ -81,6 +82,7 @@ macro_rules! store_suite {
             people::disabled_and_reset_people_have_no_session,
             people::the_first_user_is_created_once,
             people::the_first_candidate_becomes_the_secret,
+            quotas::limits_of_streams_are_read_back,
             playbacks::sessions_end_with_everything_on_them,
             playbacks::a_live_playlist_is_saved_by_the_fastest,
         );
