@@ -119,6 +119,11 @@ async fn understand(fixture: Fixture) {
         let layla = id(0x13, UserId::from_slice);
         let identities = store.identities_of(layla).await.unwrap();
         assert_eq!(identities[0].0.subject(), "layla-at-sso");
+        let outside = store.session(id(0x1E, SessionId::from_slice)).await;
+        let (session, _) = outside.unwrap().unwrap();
+        assert!(
+            matches!(session.kind, SessionKind::Outside { issuer, .. } if issuer == "https://sso.example")
+        );
     }
     drop(store);
     let newest = Connection::open(&path).unwrap();
