@@ -20,6 +20,7 @@ pub mod iam_events;
 pub mod ingest;
 mod instance;
 pub mod limits;
+pub mod live_hub;
 pub mod outside;
 pub mod playback;
 pub mod quotas;
