@@ -2,6 +2,7 @@
 import type { Language } from '@/i18n/direction'
 import type { WriteText } from '@/i18n/use-text'
 import type { ErrorBody, ProblemCode } from './model'
+import { limitFrom, type StreamLimit } from './stream-limit'
 
 /** The coordinator answered, and said no. */
 export class RefusedError extends Error {
@@ -15,6 +16,8 @@ export class RefusedError extends Error {
     readonly correlationId: string,
     /** For the technician, in English: which field, which limit. */
     readonly details?: string,
+    /** The limit that was reached, when that is what it was. */
+    readonly limit?: StreamLimit,
   ) {
     super(`${status} ${code}: ${sentences.en} (${correlationId})`)
   }
@@ -30,7 +33,9 @@ export function errorFrom(status: number, body: unknown): RefusedError | Unreach
   if (!isEnvelope(body)) return new UnreachableError(`status ${status} without an error envelope`)
   const { code, message_en, message_ar, correlation_id, details } = body.error
   const sentences = { en: message_en, ar: message_ar }
-  return new RefusedError(status, code, sentences, correlation_id, details ?? undefined)
+  const limit = limitFrom(body.error)
+  const text = typeof details === 'string' ? details : undefined
+  return new RefusedError(status, code, sentences, correlation_id, text, limit)
 }
 
 function isEnvelope(body: unknown): body is ErrorBody {
