@@ -17,7 +17,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration::sql(include_str!("migrations/0004_identity.sql")),
     Migration::sql(include_str!("migrations/0005_credentials.sql")),
     Migration::sql(include_str!("migrations/0006_outside.sql")),
-    // Next: Migration::sql(include_str!("migrations/0007_….sql")). Every version has a fixture in
+    Migration::sql(include_str!("migrations/0007_language.sql")),
+    // Next: Migration::sql(include_str!("migrations/0008_….sql")). Every version has a fixture in
     // `fixtures/`.
 ];
 

@@ -87,6 +87,17 @@ async fn a_database_of_the_fifth_version_is_still_understood() {
     .await;
 }
 
+#[tokio::test]
+async fn a_database_of_the_sixth_version_is_still_understood() {
+    understand(Fixture {
+        sql: include_str!("../fixtures/v6.sql"),
+        version: 6,
+        unchained: 3,
+        chained: 3,
+    })
+    .await;
+}
+
 async fn understand(fixture: Fixture) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(FILE);
@@ -103,6 +114,16 @@ async fn understand(fixture: Fixture) {
     people_stand(&*store, fixture.version).await;
     if fixture.version >= 5 {
         credentials_stand(&*store).await;
+    }
+    if fixture.version >= 6 {
+        let layla = id(0x13, UserId::from_slice);
+        let identities = store.identities_of(layla).await.unwrap();
+        assert_eq!(identities[0].0.subject(), "layla-at-sso");
+        let outside = store.session(id(0x1E, SessionId::from_slice)).await;
+        let (session, _) = outside.unwrap().unwrap();
+        assert!(
+            matches!(session.kind, SessionKind::Outside { issuer, .. } if issuer == "https://sso.example")
+        );
     }
     drop(store);
     let newest = Connection::open(&path).unwrap();
