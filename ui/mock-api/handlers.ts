@@ -13,6 +13,7 @@ import type {
   GivenCode,
   Me,
   NewInvite,
+  OwnSettings,
   PlaybackOrder,
   SignIn,
   CameraChange,
@@ -21,7 +22,7 @@ import type {
 import { DAY, type TimeRange } from '@/time/range'
 import { accountHandlers } from './account'
 import { auditHandlers } from './audit'
-import { me, playback, uuid } from './builders'
+import { me, playback, user, uuid } from './builders'
 import { loadClip } from './clip'
 import { directoryHandlers } from './directory'
 import { hubHandlers } from './hub'
@@ -47,12 +48,20 @@ function problem(code: MockProblem, details?: string) {
   return HttpResponse.json({ error: details ? { ...error, details } : error }, { status })
 }
 
+/** As the account has it; nothing until it was chosen. */
+function languageOf(login: string): Pick<Me, 'language'> {
+  const language = localStorage.getItem(`mockLanguage:${login}`)
+  return language === 'en' || language === 'ar' ? { language } : {}
+}
+
 function actor(): Me | undefined {
   const login = localStorage.getItem(SIGNED_IN)
   if (!login) return undefined
-  if (login !== 'operator') return me({ login })
+  const chosen = languageOf(login)
+  if (login !== 'operator') return me({ login, ...chosen })
   return me({
     login,
+    ...chosen,
     display_name: 'Operator',
     permissions: ['camera:METRO:view', 'camera:METRO:playback'],
   })
@@ -99,6 +108,12 @@ const session: HttpHandler[] = [
     if (code === '000000') return problem('wrong_code')
     localStorage.setItem(SIGNED_IN, 'factor')
     return HttpResponse.json(actor())
+  }),
+  http.put('/api/v1/iam/me', async ({ request }) => {
+    const { language } = (await request.json()) as OwnSettings
+    const own = actor()
+    if (own) localStorage.setItem(`mockLanguage:${own.login}`, language)
+    return guard() ?? HttpResponse.json(user({ id: me().user_id }))
   }),
   http.delete('/api/v1/session', () => {
     localStorage.removeItem(SIGNED_IN)

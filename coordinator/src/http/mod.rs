@@ -172,7 +172,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         ))
         .routes(routes!(iam::agencies::replace_agency))
         .routes(routes!(iam::events::receive_iam_event))
-        .routes(routes!(iam::me::get_own_user))
+        .routes(routes!(iam::me::get_own_user, iam::me::set_own_settings))
         .routes(routes!(iam::me::set_own_password))
         .routes(routes!(ws::open_hub))
         .routes(routes!(openapi::get_openapi))

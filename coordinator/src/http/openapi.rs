@@ -90,7 +90,9 @@ mod tests {
     use crate::http::session::FactorKind;
     use crate::http::sessions::HolderKind;
     use crate::http::timeline::SpanState;
-    use crate::http::vocabulary::{Cause, Place, Reason, RecordingMode, Stream, UploadPolicy};
+    use crate::http::vocabulary::{
+        Cause, Language, Place, Reason, RecordingMode, Stream, UploadPolicy,
+    };
 
     type Names = BTreeSet<String>;
 
@@ -159,6 +161,7 @@ mod tests {
                     IamEventOutcome::Ignored,
                 ]),
             ),
+            ("Language", sent(Language::ALL)),
             ("Place", sent(Place::ALL)),
             (
                 "ProviderReachable",

@@ -19,8 +19,10 @@ use super::error::{
 };
 use super::extract::Json;
 use super::second_factor::GivenCode;
+use super::vocabulary::Language;
 use crate::domain::audit::Origin;
 use crate::services::access::{self, Access, Actor, SignedIn};
+use crate::services::users::Users;
 
 /// A login and a password.
 #[derive(Deserialize, ToSchema)]
@@ -49,27 +51,34 @@ pub struct Me {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "METRO")]
     pub agency: Option<String>,
+    /// In which they want the pages; left out until they have chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
     /// What the person may do, such as `camera:DUBAI_POLICE:view`, and with `!` before it what not;
     /// a hint for the interface, the server decides.
     #[schema(example = json!(["camera:METRO:view", "camera:METRO:playback", "!camera:METRO:export"]))]
     pub permissions: Vec<String>,
 }
 
-impl From<&Actor> for Me {
-    fn from(actor: &Actor) -> Self {
-        Self {
+impl Me {
+    /// # Errors
+    /// The store failed.
+    pub(super) async fn of(actor: &Actor, users: &Users) -> Result<Self, Error> {
+        let language = users.language(actor).await?;
+        Ok(Self {
             user_id: actor.user_id(),
             login: actor.login().to_owned(),
             display_name: actor.display_name().to_owned(),
             arabic_name: actor.user().arabic_name.as_ref().map(ToString::to_string),
             agency: actor.agency().map(ToString::to_string),
+            language: language.map(Into::into),
             permissions: actor
                 .permissions()
                 .rules()
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
-        }
+        })
     }
 }
 
@@ -117,7 +126,10 @@ pub async fn sign_in(
     let (jar, answer) = match signed_in.await? {
         access::SignIn::Done(signed_in) => {
             let (jar, actor) = enter(access, *signed_in, jar, &client).await?;
-            (jar, SignInAnswer::SignedIn(Box::new((&actor).into())))
+            (
+                jar,
+                SignInAnswer::SignedIn(Box::new(Me::of(&actor, &api.services.users).await?)),
+            )
         }
         access::SignIn::CodeWanted { token } => {
             let jar = jar.add(sign_in_cookie(&token, client.secure));
@@ -150,7 +162,8 @@ pub async fn finish_sign_in(
     let signed_in = access.finish_sign_in(&begun, &body.code, origin).await?;
     let jar = jar.add(no_sign_in_cookie(client.secure));
     let (jar, actor) = enter(access, signed_in, jar, &client).await?;
-    Ok((jar, Json((&actor).into())))
+    let me = Me::of(&actor, &api.services.users).await?;
+    Ok((jar, Json(me)))
 }
 
 /// Gives the browser its new session and ends the one that it had.
@@ -170,8 +183,8 @@ pub(super) async fn enter(
 /// Who is signed in
 #[utoipa::path(get, path = "/api/v1/session", operation_id = "get_session", tag = "session",
     responses((status = 200, description = "The actor.", body = Me), SignedInAnswers))]
-pub async fn get_session(actor: Actor) -> Json<Me> {
-    Json((&actor).into())
+pub async fn get_session(actor: Actor, State(api): State<Arc<Api>>) -> Result<Json<Me>, Error> {
+    Ok(Json(Me::of(&actor, &api.services.users).await?))
 }
 
 /// Sign out

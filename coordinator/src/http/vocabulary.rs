@@ -1,6 +1,6 @@
-//! The words of the API that come from `shared`: its times, its enumerations.
+//! The words of the API that come from `shared` and the domain: their times, their enumerations.
 //!
-//! `shared` knows nothing of OpenAPI, so each enumeration has its twin here; the conversions match
+//! Neither knows anything of OpenAPI, so each enumeration has its twin here; the conversions match
 //! exhaustively, so a new variant does not compile until it has a name.
 
 use std::fmt;
@@ -72,6 +72,12 @@ twins! {
     Stream = shared::segment::StreamKind {
         Main,
         Sub,
+    }
+    /// In which somebody wants the pages.
+    #[serde(rename_all = "lowercase")]
+    Language = crate::domain::user::Language {
+        En,
+        Ar,
     }
     /// Where the bytes of a recorded stretch are.
     #[serde(rename_all = "snake_case")]
@@ -176,6 +182,7 @@ mod tests {
                 assert_eq!(serde_json::to_value(ours).unwrap(), theirs);
             }
         }
+        same::<_, crate::domain::user::Language>(Language::ALL);
         same::<_, shared::segment::StreamKind>(Stream::ALL);
         same::<_, shared::timeline::Place>(Place::ALL);
         same::<_, shared::timeline::Cause>(Cause::ALL);

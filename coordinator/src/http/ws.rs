@@ -12,7 +12,6 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use axum::response::Response;
 use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use utoipa::ToSchema;
 
@@ -22,6 +21,7 @@ use super::places::Socket;
 use super::session::Me;
 use super::vocabulary::Timestamp;
 use crate::services::access::{Actor, Ended, Ground, News, Standing};
+use crate::services::users::Users;
 
 /// How often a sign of life is asked for; after three times without one the client is gone.
 const HEARTBEAT: Duration = Duration::from_secs(20);
@@ -74,8 +74,7 @@ pub async fn open_hub(
     let hello = HubMessage::Hello {
         server_time: Timestamp(api.clock.wall()),
     };
-    let stopping = api.stopping.clone();
-    let serve = async move |socket| serve(socket, place, hello, standing, stopping).await;
+    let serve = async move |socket| serve(&api, socket, place, hello, standing).await;
     let span = tracing::Span::current();
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)
@@ -84,17 +83,17 @@ pub async fn open_hub(
 }
 
 async fn serve(
+    api: &Api,
     mut socket: WebSocket,
     place: Socket,
     hello: HubMessage,
     mut standing: Standing,
-    stopping: CancellationToken,
 ) {
     let end = tokio::select! {
         // Whoever may not listen hears nothing more.
         biased;
-        () = stopping.cancelled() => Some((close_code::AWAY, None)),
-        end = talk(&mut socket, hello, &mut standing) => end,
+        () = api.stopping.cancelled() => Some((close_code::AWAY, None)),
+        end = talk(&mut socket, hello, &mut standing, &api.services.users) => end,
     };
     if let Some((code, last)) = end {
         let _ = timeout(PATIENCE, close(&mut socket, code, last)).await;
@@ -107,6 +106,7 @@ async fn talk(
     socket: &mut WebSocket,
     hello: HubMessage,
     standing: &mut Standing,
+    users: &Users,
 ) -> Option<(u16, Option<HubMessage>)> {
     send(socket, &hello).await?;
     let mut heartbeats = interval(HEARTBEAT);
@@ -117,7 +117,10 @@ async fn talk(
             biased;
             news = standing.news() => match news {
                 News::Changed(actor) => {
-                    let me = Box::new(Me::from(&*actor));
+                    let Ok(me) = Me::of(&actor, users).await else {
+                        return Some((TRY_AGAIN, None));
+                    };
+                    let me = Box::new(me);
                     send(socket, &HubMessage::AccessChanged { me }).await?;
                 }
                 News::Ended(ended) => return Some(farewell(&ended)),

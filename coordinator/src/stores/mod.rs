@@ -42,7 +42,7 @@ use crate::domain::directory::{self, Directory};
 use crate::domain::playback::Playback;
 use crate::domain::quota::{AllAllowed, Allowed};
 use crate::domain::segment::{CentreCopy, EdgeCopy, Footage, Segment};
-use crate::domain::user::{Login, Session, User};
+use crate::domain::user::{Language, Login, Session, User};
 pub use credentials::{
     ApiTokens, Attempts, RefreshTokens, SecondFactors, SeenMessages, SigningKeys,
 };
@@ -427,6 +427,11 @@ pub trait People {
     async fn person(&self, id: UserId) -> Result<Option<Person>>;
     /// With the password's hash as a PHC string, if they have a password.
     async fn person_by_login(&self, login: Login) -> Result<Option<(Person, Option<String>)>>;
+    /// In which somebody wants the pages; `None` until they have chosen.
+    async fn language(&self, user: UserId) -> Result<Option<Language>>;
+    /// `false`, and no entry, where it is that already or there is nobody. It is no change of the
+    /// directory: nothing is decided on it.
+    async fn set_language(&self, user: UserId, language: Language, audit: Entry) -> Result<bool>;
 }
 
 /// One person of the directory, without the others.

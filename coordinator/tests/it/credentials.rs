@@ -300,6 +300,10 @@ async fn a_machine_may_do_what_its_scopes_and_its_owner_may() {
         let refused = nobody.send(Method::POST, path, Some(&body), &headers).await;
         assert_eq!(refused.status, 403, "{path}");
     }
+    let (nobody, path) = (stand.world.nobody(), "/api/v1/iam/me");
+    let language = json!({ "language": "ar" });
+    let refused = nobody.send(Method::PUT, path, Some(&language), &headers);
+    assert_eq!(refused.await.status, 403, "{path}");
     for bad in [json!(["!camera:*:view"]), json!(["nonsense"]), json!("*")] {
         assert_eq!(make(bad.clone()).await.status, 422, "{bad}");
     }

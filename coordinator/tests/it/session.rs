@@ -235,6 +235,48 @@ async fn programs_get_and_use_tokens_without_saying_where_from_and_pages_of_othe
 }
 
 #[tokio::test]
+async fn a_chosen_language_is_there_wherever_one_signs_in_next() {
+    let world = World::start().await;
+    let (here, admin) = (world.operator("METRO").await, world.admin().await);
+    let me = here.get("/api/v1/session").await.body;
+    assert_eq!(me["language"], Value::Null);
+    let path = "/api/v1/iam/me";
+    let choose = async |body: Value| here.send(Method::PUT, path, Some(&body), &[]).await;
+    let chosen = choose(json!({ "language": "ar" })).await;
+    assert_eq!(chosen.status, 200, "{:?}", chosen.body);
+    assert_eq!(chosen.body["language"], "ar");
+    assert_eq!(here.get(path).await.body, chosen.body);
+    assert_eq!(choose(json!({ "language": "ar" })).await.status, 200);
+    for bad in [
+        json!({ "language": "fr" }),
+        json!({}),
+        json!({ "language": "ar", "roles": ["administrator"] }),
+    ] {
+        assert_eq!(choose(bad.clone()).await.status, 422, "{bad}");
+    }
+
+    let there = world.nobody();
+    let login = me["login"].as_str().unwrap();
+    let signed_in = there.sign_in(login, PASSWORD).await;
+    assert_eq!(signed_in.body["language"], "ar");
+    assert_eq!(there.get("/api/v1/session").await.body, signed_in.body);
+    let other = admin.get("/api/v1/session").await.body;
+    assert_eq!(other["language"], Value::Null);
+
+    let id = me["user_id"].as_str().unwrap();
+    let search = format!("/api/v1/audit?what=user_changed&object={id}");
+    let entries = admin.get(&search).await.body;
+    assert_eq!(entries["items"].as_array().unwrap().len(), 1, "{entries}");
+    let entry = &entries["items"][0];
+    let language = json!({ "language": { "from": null, "to": "ar" } });
+    assert_eq!(entry["details"], language);
+    assert_eq!(
+        (&entry["who"]["id"], &entry["agency"]),
+        (&json!(id), &json!("METRO"))
+    );
+}
+
+#[tokio::test]
 async fn a_correlation_id_is_taken_over_when_it_is_fit_and_replaced_when_not() {
     let world = World::start().await;
     let browser = world.nobody();

@@ -1,3 +1,4 @@
+import { useLanguageChoice } from '@/account/use-language-choice'
 import { useText } from '@/i18n/use-text'
 import { usePreferences } from '@/stores/preferences'
 import { IconButton } from '@/ui/Button'
@@ -7,7 +8,8 @@ import styles from './PreferenceButtons.module.css'
 /** Language and light, for the person in front of the screen. */
 export function PreferenceButtons() {
   const text = useText()
-  const { language, theme, setLanguage, setTheme } = usePreferences()
+  const { language, theme, setTheme } = usePreferences()
+  const chooseLanguage = useLanguageChoice()
   const other = language === 'en' ? 'ar' : 'en'
   return (
     <div className={styles.buttons}>
@@ -22,7 +24,7 @@ export function PreferenceButtons() {
         type="button"
         className={styles.language}
         lang={other}
-        onClick={() => setLanguage(other)}
+        onClick={() => chooseLanguage(other)}
       >
         <Icon name="globe" />
         <span className={styles.languageName}>{text('common.otherLanguage')}</span>

@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { Navigate, NavLink, Outlet, useLocation } from 'react-router'
 import { can } from '@/access/can'
+import { useAccountLanguage } from '@/account/use-language-choice'
 import { api, ask } from '@/api/client'
 import { listenToHub } from '@/api/hub'
 import type { Me } from '@/api/model'
@@ -26,6 +27,7 @@ export function SignedInLayout() {
   const location = useLocation()
   const text = useText()
   useHub(me?.user_id)
+  useAccountLanguage(me)
   if (me === null) {
     return (
       <Navigate to={paths.signIn()} replace state={{ from: location.pathname + location.search }} />

@@ -1,7 +1,9 @@
-import { screen, within } from '@testing-library/react'
+import { screen, waitFor, within } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
+import { http, HttpResponse } from 'msw'
 import { describe, expect, it } from 'vitest'
 import { expectAccessible, visit } from '../../testing/page'
+import { server } from '../../testing/server'
 
 describe('the own account', () => {
   it('is behind the own name', async () => {
@@ -22,6 +24,30 @@ describe('the own account', () => {
     await userEvent.selectOptions(await screen.findByLabelText('Language'), 'Arabic (العربية)')
     expect(await screen.findByRole('heading', { name: 'حسابي' })).toBeVisible()
     expect(document.documentElement.dir).toBe('rtl')
+  })
+
+  it('keeps the language with the account, for the next machine', async () => {
+    const { unmount } = visit('/profile', { as: 'operator' })
+    await userEvent.click(await screen.findByRole('button', { name: 'العربية' }))
+    expect(await screen.findByRole('heading', { name: 'حسابي' })).toBeVisible()
+    await waitFor(() => expect(localStorage.getItem('mockLanguage:operator')).toBe('ar'))
+    unmount()
+
+    visit('/sign-in', { as: null, language: 'en' })
+    localStorage.removeItem('mockSignedIn')
+    const user = userEvent.setup()
+    await user.type(await screen.findByLabelText('User name'), 'operator')
+    await user.type(screen.getByLabelText('Password'), 'secret')
+    await user.click(screen.getByRole('button', { name: 'Sign in' }))
+    expect(await screen.findByRole('heading', { name: 'الكاميرات' })).toBeVisible()
+  })
+
+  it('says when the account does not keep the language, and turns the page all the same', async () => {
+    server.use(http.put('/api/v1/iam/me', () => HttpResponse.error()))
+    visit('/profile')
+    await userEvent.selectOptions(await screen.findByLabelText('Language'), 'Arabic (العربية)')
+    expect(await screen.findByText(/تعذّر حفظ اللغة مع حسابك/)).toBeVisible()
+    expect(screen.getByRole('heading', { name: 'حسابي' })).toBeVisible()
   })
 
   it('changes its password with the old one, and signs in anew', async () => {

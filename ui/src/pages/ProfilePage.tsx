@@ -3,6 +3,7 @@ import { useState, type SubmitEvent } from 'react'
 import { useNavigate } from 'react-router'
 import { OwnSessions } from '@/account/OwnSessions'
 import { SecondFactor } from '@/account/SecondFactor'
+import { useLanguageChoice } from '@/account/use-language-choice'
 import { api, ask } from '@/api/client'
 import type { User } from '@/api/model'
 import { forget, ownUserQuery } from '@/api/queries'
@@ -142,7 +143,8 @@ function Fact({ label, children }: FactProps) {
 
 function Look() {
   const text = useText()
-  const { language, theme, setLanguage, setTheme } = usePreferences()
+  const { language, theme, setTheme } = usePreferences()
+  const chooseLanguage = useLanguageChoice()
   return (
     <div className={formStyles.pair}>
       <SelectField
@@ -152,7 +154,7 @@ function Look() {
           { value: 'en', label: text('profile.english') },
           { value: 'ar', label: text('profile.arabic') },
         ]}
-        onChange={setLanguage}
+        onChange={chooseLanguage}
       />
       <SelectField
         label={text('profile.theme')}

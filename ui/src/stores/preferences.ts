@@ -1,4 +1,7 @@
-/** How this person likes the interface; kept in this browser. */
+/**
+ * How this person likes the interface; kept in this browser. The language follows that of the account
+ * (`@/account/use-language-choice`), and is what a page has before anybody has signed in.
+ */
 import { create } from 'zustand'
 import { persist } from 'zustand/middleware'
 import { preferredLanguage, type Language } from '@/i18n/direction'

@@ -1,14 +1,14 @@
-//! Looking people up: for whom they are shown to, for themselves, and by the names that others use.
+//! Looking people up: for whom they are shown to, and by the names that others use.
 
 use shared::id::UserId;
 
-use super::{UserError, Users, found, sees};
+use super::{UserError, Users, sees};
 use crate::domain::access::Deed;
 use crate::domain::directory::Directory;
 use crate::domain::iam_event;
 use crate::domain::text::Line;
 use crate::domain::user::{Login, User};
-use crate::services::access::{AccessError, Actor, AdminGrant};
+use crate::services::access::{AccessError, AdminGrant};
 
 impl Users {
     /// Whom the grant shows, by login, in the directory they stand in.
@@ -41,14 +41,6 @@ impl Users {
         let user = user.ok_or(AccessError::Hidden)?;
         self.seen(grant, user.agency.as_ref(), id)?;
         Ok((directory, user))
-    }
-
-    /// Whoever asks, as they stand in the directory.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn own(&self, actor: &Actor) -> Result<(Directory, User), UserError> {
-        found(self.store.directory().await?, actor.user_id())
     }
 
     /// For the command line, where people are named by login.

@@ -7,6 +7,7 @@ mod facts;
 mod finding;
 mod groups;
 mod identities;
+mod own;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,7 @@ use shared::clock::Clock;
 use shared::id::{GroupId, UserId};
 
 use super::Parts;
-use super::access::{AccessError, Actor, AdminGrant};
+use super::access::{AccessError, AdminGrant};
 use super::audit::notes::Notes;
 use super::credentials::{Credentials, HashError, Passwords, SignInError};
 use crate::domain::access::{Decision, Deed, Object, Permissions, Rule};
@@ -254,34 +255,6 @@ impl Users {
         self.make(grant, change, Some(hash), what, id, Value::Null)
             .await?;
         Ok(())
-    }
-
-    /// Sets one's own password and ends all one's sessions, this one included.
-    ///
-    /// # Errors
-    /// The old one is wrong, or the new one too short or too long.
-    pub async fn set_own_password(
-        &self,
-        actor: &Actor,
-        old: SecretString,
-        new: SecretString,
-    ) -> Result<(), UserError> {
-        actor.in_person()?;
-        self.credentials.confirm_password(actor, old).await?;
-        let hash = self.hash(new, &known_of(actor.user())).await?;
-        for _ in 0..TRIES {
-            let seen = self.store.directory().await?.revision;
-            let change = Change::ResetCredentials(actor.user_id());
-            let entry = actor.entry(self.clock.wall(), What::PasswordSet);
-            let entry = entry.on(actor.user_id());
-            let written = self
-                .store
-                .change_directory(seen, change, Some(hash.clone()), entry);
-            if written.await? {
-                return Ok(());
-            }
-        }
-        Err(UserError::Restless)
     }
 
     /// # Errors

@@ -5,6 +5,7 @@ use super::*;
 use crate::domain::audit::Origin;
 use crate::domain::audit::search::Search;
 use crate::domain::text::Name;
+use crate::services::access::Actor;
 
 #[tokio::test]
 async fn the_first_administrator_is_made_once_and_can_sign_in() {

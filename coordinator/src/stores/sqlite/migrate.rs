@@ -17,8 +17,9 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration::sql(include_str!("migrations/0004_identity.sql")),
     Migration::sql(include_str!("migrations/0005_credentials.sql")),
     Migration::sql(include_str!("migrations/0006_outside.sql")),
-    Migration::sql(include_str!("migrations/0007_stream_limits.sql")),
-    // Next: Migration::sql(include_str!("migrations/0008_….sql")). Every version has a fixture in
+    Migration::sql(include_str!("migrations/0007_language.sql")),
+    Migration::sql(include_str!("migrations/0008_stream_limits.sql")),
+    // Next: Migration::sql(include_str!("migrations/0009_….sql")). Every version has a fixture in
     // `fixtures/`.
 ];
 

@@ -307,7 +307,9 @@ create table users (
   -- As in `roles`: exceptions for this person.
   rules text not null default '[]',
   created_us integer not null default 0,
-  revision integer not null default 1
+  revision integer not null default 1,
+  -- Of the pages, as this person chose it; no part of what `revision` counts.
+  language text check (language in ('en', 'ar'))
 ) strict, without rowid;
 
 -- Serves: one number, one person.

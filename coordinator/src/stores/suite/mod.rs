@@ -80,6 +80,7 @@ macro_rules! store_suite {
             people::a_changed_directory_is_read_back,
             people::a_change_decided_on_an_older_directory_is_not_made,
             people::disabled_and_reset_people_have_no_session,
+            people::a_language_is_kept_beside_the_directory,
             people::the_first_user_is_created_once,
             people::the_first_candidate_becomes_the_secret,
             quotas::limits_of_streams_are_read_back,

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use shared::hash::Sha256;
-use shared::id::GroupId;
+use shared::id::{GroupId, UserId};
 
 use super::{NOW, Under, entry, session, user};
 use crate::domain::agency::Agency;
 use crate::domain::directory::Change;
 use crate::domain::group::{Group, Role};
 use crate::domain::text::Name;
-use crate::domain::user::{Login, Status, User};
+use crate::domain::user::{Language, Login, Status, User};
 use crate::stores::Store;
 
 /// Makes a change on the newest directory.
@@ -165,6 +165,30 @@ pub(crate) async fn disabled_and_reset_people_have_no_session(store: Under) {
     change(&*store, Change::SetStatus(layla.id, Status::Active)).await;
     let gone = store.session_by_token(Sha256::of(b"t")).await.unwrap();
     assert_eq!(gone, None, "a session does not come back");
+}
+
+pub(crate) async fn a_language_is_kept_beside_the_directory(store: Under) {
+    let layla = user("layla");
+    change(&*store, Change::CreateUser(Box::new(layla.clone()))).await;
+    assert_eq!(store.language(layla.id).await.unwrap(), None);
+    let before = store.directory().await.unwrap();
+    let entries = async || store.audit_head().await.unwrap().unwrap().number;
+    let written = entries().await;
+    let set = |language| store.set_language(layla.id, language, entry());
+    assert!(set(Language::Ar).await.unwrap());
+    assert!(!set(Language::Ar).await.unwrap());
+    let kept = store.language(layla.id).await.unwrap();
+    assert_eq!(kept, Some(Language::Ar));
+    assert_eq!(entries().await, written + 1, "what stays is not told");
+    assert_eq!(store.directory().await.unwrap(), before);
+    change(&*store, Change::ReplaceUser(Box::new(layla.clone()))).await;
+    let kept = store.language(layla.id).await.unwrap();
+    assert_eq!(kept, Some(Language::Ar), "nobody else changes it");
+
+    let nobody = UserId::new(NOW);
+    let set = store.set_language(nobody, Language::En, entry());
+    assert!(!set.await.unwrap());
+    assert_eq!(store.language(nobody).await.unwrap(), None);
 }
 
 pub(crate) async fn the_first_user_is_created_once(store: Under) {

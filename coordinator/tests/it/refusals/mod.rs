@@ -92,6 +92,7 @@ const OWN: &[&str] = &[
     "remove_second_factor",
     "replace_recovery_codes",
     "set_own_password",
+    "set_own_settings",
     "sign_in",
     "sign_out",
 ];

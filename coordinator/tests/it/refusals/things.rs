@@ -215,6 +215,7 @@ impl Things {
             "replace_role" => json!({ "revision": revision, "name": name, "permissions": [] }),
             "create_agency" => json!({ "code": "FERRY", "name": name }),
             "replace_agency" => json!({ "revision": revision, "name": name }),
+            "set_own_settings" => json!({ "language": "ar" }),
             "set_own_password" => json!({ "old_password": PASSWORD, "new_password": PASSWORD }),
             other => panic!("{other} wants a body; say here which"),
         }

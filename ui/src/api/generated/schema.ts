@@ -424,10 +424,14 @@ export interface paths {
     }
     /**
      * One's own account
-     * @description As administrators see it.
+     * @description As administrators see it, and what one chose oneself.
      */
     get: operations['get_own_user']
-    put?: never
+    /**
+     * Change what is one's own
+     * @description Not with the token of a machine.
+     */
+    put: operations['set_own_settings']
     post?: never
     delete?: never
     options?: never
@@ -1789,6 +1793,11 @@ export interface components {
        */
       status: number
     }
+    /**
+     * @description In which somebody wants the pages.
+     * @enum {string}
+     */
+    Language: 'en' | 'ar'
     /** @description By which somebody is known. */
     LinkedIdentity: {
       /** @example https://sso.example/realms/rta */
@@ -1811,6 +1820,7 @@ export interface components {
       arabic_name?: string | null
       /** @example Administrator */
       display_name: string
+      language?: components['schemas']['Language'] | null
       /** @example admin */
       login: string
       /**
@@ -1976,6 +1986,15 @@ export interface components {
       new_password: string
       /** Format: password */
       old_password: string
+    }
+    /** @description What people change themselves. The rest is for administrators. */
+    OwnSettings: {
+      /** @description Of the pages, wherever one signs in next. */
+      language: components['schemas']['Language']
+    }
+    /** @description Somebody, and what they chose for themselves. */
+    OwnUser: components['schemas']['User'] & {
+      language?: components['schemas']['Language'] | null
     }
     /** @description A page of a list. */
     Page_Agency: {
@@ -4669,6 +4688,7 @@ export interface operations {
            *         }
            *       ],
            *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "language": "en",
            *       "login": "layla.hassan",
            *       "permissions": [
            *         "camera:METRO:export",
@@ -4682,10 +4702,87 @@ export interface operations {
            *       "status": "ACTIVE"
            *     }
            */
-          'application/json': components['schemas']['User']
+          'application/json': components['schemas']['OwnUser']
         }
       }
       401: components['responses']['unauthenticated']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  set_own_settings: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "language": "en"
+         *     }
+         */
+        'application/json': components['schemas']['OwnSettings']
+      }
+    }
+    responses: {
+      /** @description The person as changed. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "arabic_name": "ليلى حسن",
+           *       "created_at": "2026-03-01T14:00:00.000Z",
+           *       "department": "Rail operations",
+           *       "display_name": "Layla Hassan",
+           *       "effective_permissions": [
+           *         "camera:METRO:view",
+           *         "camera:METRO:playback",
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "email": "layla.hassan@example.org",
+           *       "employee_number": "10482",
+           *       "groups": [
+           *         {
+           *           "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *           "name": {
+           *             "ar": "وردية الليل",
+           *             "en": "Night shift"
+           *           }
+           *         }
+           *       ],
+           *       "id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "language": "en",
+           *       "login": "layla.hassan",
+           *       "permissions": [
+           *         "camera:METRO:export",
+           *         "!camera:METRO:ptz"
+           *       ],
+           *       "revision": 3,
+           *       "roles": [
+           *         "operator"
+           *       ],
+           *       "section": "Red line",
+           *       "status": "ACTIVE"
+           *     }
+           */
+          'application/json': components['schemas']['OwnUser']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      408: components['responses']['request_timeout']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value']
       429: components['responses']['rate_limited']
       500: components['responses']['internal']
     }
@@ -6287,6 +6384,7 @@ export interface operations {
            *       "agency": "METRO",
            *       "arabic_name": "ليلى حسن",
            *       "display_name": "Administrator",
+           *       "language": "en",
            *       "login": "admin",
            *       "permissions": [
            *         "camera:METRO:view",
@@ -6336,6 +6434,7 @@ export interface operations {
            *       "agency": "METRO",
            *       "arabic_name": "ليلى حسن",
            *       "display_name": "Administrator",
+           *       "language": "en",
            *       "login": "admin",
            *       "permissions": [
            *         "camera:METRO:view",
@@ -6534,6 +6633,7 @@ export interface operations {
            *       "agency": "METRO",
            *       "arabic_name": "ليلى حسن",
            *       "display_name": "Administrator",
+           *       "language": "en",
            *       "login": "admin",
            *       "permissions": [
            *         "camera:METRO:view",

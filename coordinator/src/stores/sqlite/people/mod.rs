@@ -11,12 +11,12 @@ use shared::id::UserId;
 use shared::time::WallTime;
 
 use super::audit::write_audit;
-use super::columns::{Blob, Count, Json, Us};
+use super::columns::{Blob, Count, Json, Name, Us};
 use super::{SqlError, Sqlite};
 use crate::domain::agency::AgencyCode;
 use crate::domain::audit::Entry;
 use crate::domain::directory::{Change, Directory};
-use crate::domain::user::{Login, Status, User};
+use crate::domain::user::{Language, Login, Status, User};
 use crate::stores::{People, Person, Result, Secrets};
 
 #[async_trait]
@@ -77,6 +77,32 @@ impl People for Sqlite {
         })
         .await
     }
+
+    async fn language(&self, user: UserId) -> Result<Option<Language>> {
+        self.read("look up a language", move |sql| {
+            let mut chosen = sql.prepare_cached("select language from users where id = ?1")?;
+            let chosen = chosen.query_row([Blob(user)], |row| {
+                Ok(row.get::<_, Option<Name<Language>>>(0)?.map(|name| name.0))
+            });
+            Ok(chosen.optional()?.flatten())
+        })
+        .await
+    }
+
+    async fn set_language(&self, user: UserId, language: Language, audit: Entry) -> Result<bool> {
+        self.write("keep a language", move |sql| {
+            let changed = sql
+                .prepare_cached(
+                    "update users set language = ?2 where id = ?1 and language is not ?2",
+                )?
+                .execute(params![Blob(user), Name(language)])?;
+            if changed > 0 {
+                write_audit(sql, &audit)?;
+            }
+            Ok(changed > 0)
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -94,7 +120,6 @@ impl Secrets for Sqlite {
     }
 }
 
-/// Whoever remembers what somebody may do shall look again.
 /// A change as it was decided, which everybody notices.
 pub(super) fn make_change(
     sql: &Connection,
@@ -106,6 +131,7 @@ pub(super) fn make_change(
     moved(sql)
 }
 
+/// Whoever remembers what somebody may do shall look again.
 fn moved(sql: &Connection) -> Result<(), SqlError> {
     sql.prepare_cached("update directory set revision = revision + 1")?
         .execute([])?;

@@ -15,7 +15,7 @@ use crate::domain::audit::What;
 use crate::domain::audit::chain::Verifier;
 use crate::domain::group::RoleCode;
 use crate::domain::segment::{CentreCopy, EdgeCopy};
-use crate::domain::user::{SessionKind, Status};
+use crate::domain::user::{Language, SessionKind, Status};
 use crate::stores::Store;
 
 fn id<T>(byte: u8, read: impl Fn(&[u8]) -> Option<T>) -> T {
@@ -98,6 +98,17 @@ async fn a_database_of_the_sixth_version_is_still_understood() {
     .await;
 }
 
+#[tokio::test]
+async fn a_database_of_the_seventh_version_is_still_understood() {
+    understand(Fixture {
+        sql: include_str!("../fixtures/v7.sql"),
+        version: 7,
+        unchained: 3,
+        chained: 3,
+    })
+    .await;
+}
+
 async fn understand(fixture: Fixture) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(FILE);
@@ -124,6 +135,11 @@ async fn understand(fixture: Fixture) {
         assert!(
             matches!(session.kind, SessionKind::Outside { issuer, .. } if issuer == "https://sso.example")
         );
+    }
+    if fixture.version >= 7 {
+        let layla = id(0x13, UserId::from_slice);
+        let language = store.language(layla).await.unwrap();
+        assert_eq!(language, Some(Language::Ar));
     }
     drop(store);
     let newest = Connection::open(&path).unwrap();
