@@ -18,6 +18,7 @@ use shared::segment::StreamKind;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use site::NoStream;
 pub use site::{CameraView, Site};
 
 use self::lane::Floor;
@@ -39,7 +40,8 @@ pub enum SupervisorError {
 /// All streams of the agent.
 pub(crate) struct Supervisor {
     floor: Floor,
-    sources: Vec<Source>,
+    /// Of each camera the main stream, and the small one where it has one.
+    sources: Vec<(Source, Option<Source>)>,
 }
 
 impl Supervisor {
@@ -55,11 +57,12 @@ impl Supervisor {
         let mut sources = Vec::new();
         let mut known = Vec::new();
         for camera in &config.cameras {
-            let source = camera.source().map_err(|source| SupervisorError::Source {
+            let unusable = |source| SupervisorError::Source {
                 camera: camera.name.clone(),
                 source,
-            })?;
-            sources.push(source);
+            };
+            let main = camera.source().map_err(unusable)?;
+            sources.push((main, camera.sub_source().map_err(unusable)?));
             let id = camera_id(public_key, &camera.name);
             let history = buffer
                 .register_stream(id, StreamKind::Main, clock.wall())
@@ -87,8 +90,16 @@ impl Supervisor {
     /// Runs all streams until `cancel`, and until what they had is handed to the disk.
     pub(crate) async fn run(self, cancel: CancellationToken) {
         let mut lanes = JoinSet::new();
-        for (index, source) in self.sources.into_iter().enumerate() {
-            lanes.spawn(lane::run(self.floor.clone(), index, source, cancel.clone()));
+        for (index, (main, small)) in self.sources.into_iter().enumerate() {
+            lanes.spawn(lane::run(self.floor.clone(), index, main, cancel.clone()));
+            if let Some(small) = small {
+                lanes.spawn(lane::run_small(
+                    self.floor.clone(),
+                    index,
+                    small,
+                    cancel.clone(),
+                ));
+            }
         }
         cancel.cancelled().await;
         while let Some(ended) = lanes.join_next().await {

@@ -18,7 +18,7 @@ use cctv_coordinator::domain::audit::Origin;
 use cctv_coordinator::domain::playback::Show;
 use cctv_coordinator::services::access::{Actor, CameraGrant};
 use cctv_coordinator::services::agents::{AgentGrant, NewInvite};
-use cctv_coordinator::services::edge_source::{EdgeBytes, EdgeError, EdgeSource};
+use cctv_coordinator::services::edge_source::{EdgeBytes, EdgeError, EdgePictures, EdgeSource};
 use cctv_coordinator::services::ingest::{Offered, Written};
 use cctv_coordinator::services::{Services, ServicesConfig};
 use cctv_coordinator::stores::{Change, Numbered, Store, sqlite};
@@ -406,6 +406,15 @@ impl EdgeSource for Nobody {
     }
 
     async fn fetch(&self, _: AgentId, _: SegmentId, _: Range<u64>) -> Result<EdgeBytes, EdgeError> {
+        Err(EdgeError::Offline)
+    }
+
+    async fn live(
+        &self,
+        _: AgentId,
+        _: CameraId,
+        _: StreamKind,
+    ) -> Result<EdgePictures, EdgeError> {
         Err(EdgeError::Offline)
     }
 

@@ -82,6 +82,33 @@ pub(super) async fn run(floor: Floor, index: usize, source: Source, cancel: Canc
     keep(&name, &cancel, start, || failed()).await;
 }
 
+/// Pulls the small stream of the camera at `index` whenever somebody wants it, until `cancel`.
+pub(super) async fn run_small(
+    floor: Floor,
+    index: usize,
+    source: Source,
+    cancel: CancellationToken,
+) {
+    let Some(camera) = floor.site.all().get(index) else {
+        return;
+    };
+    let name = format!("{} (small)", camera.section.name);
+    let start = || {
+        let config = StreamConfig {
+            camera: camera.id,
+            stream: StreamKind::Sub,
+            name: name.clone(),
+            source: source.clone(),
+            on_request: true,
+        };
+        let (stream, puller) = camera::stream(config, &floor.surroundings);
+        *camera.small() = Some(stream);
+        puller.run(cancel.clone())
+    };
+    keep(&name, &cancel, start, || (floor.failed)()).await;
+    *camera.small() = None;
+}
+
 /// Until the puller ends: by itself only for a fault, which is passed on to the caller.
 async fn serve(
     floor: Floor,

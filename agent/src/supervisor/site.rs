@@ -48,6 +48,19 @@ pub(super) struct Camera {
     pub(super) recorder: watch::Sender<RecorderStatus>,
     /// The running stream; empty between two tries of its task.
     pub(super) stream: Mutex<Option<Stream>>,
+    /// The small stream, which is pulled only while somebody watches it.
+    pub(super) small: Mutex<Option<Stream>>,
+}
+
+/// Why a stream cannot be watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoStream {
+    #[error("this agent has no camera {0}")]
+    Camera(CameraId),
+    #[error("the camera has no small stream")]
+    Small,
+    #[error("the stream is being started; ask again")]
+    Starting,
 }
 
 /// One camera for the health page and the metrics.
@@ -66,6 +79,15 @@ pub struct CameraView {
 impl Camera {
     pub(super) fn running(&self) -> MutexGuard<'_, Option<Stream>> {
         self.stream.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn small(&self) -> MutexGuard<'_, Option<Stream>> {
+        self.small.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn streams(&self) -> Vec<StreamKind> {
+        let small = self.section.sub_url.as_ref().map(|_| StreamKind::Sub);
+        [StreamKind::Main].into_iter().chain(small).collect()
     }
 
     fn status(&self) -> Option<CameraStatus> {
@@ -100,6 +122,7 @@ impl Site {
                     settings: watch::Sender::new(settings),
                     recorder: watch::Sender::default(),
                     stream: Mutex::default(),
+                    small: Mutex::default(),
                 }
             })
             .collect();
@@ -132,11 +155,22 @@ impl Site {
             .map(|camera| CameraInfo {
                 id: camera.id,
                 name: camera.section.name.clone(),
-                streams: vec![StreamKind::Main],
+                streams: camera.streams(),
                 recording: self.effective(&central, camera).recording != RecordingMode::Off,
                 since: camera.since,
             })
             .collect()
+    }
+
+    /// A stream to watch.
+    pub(crate) fn stream(&self, id: CameraId, kind: StreamKind) -> Result<Stream, NoStream> {
+        let camera = self.find(id).ok_or(NoStream::Camera(id))?;
+        let running = match kind {
+            StreamKind::Main => camera.running(),
+            StreamKind::Sub if camera.section.sub_url.is_none() => return Err(NoStream::Small),
+            StreamKind::Sub => camera.small(),
+        };
+        running.clone().ok_or(NoStream::Starting)
     }
 
     /// How each stream is doing now.

@@ -209,6 +209,11 @@ impl Opener {
         let (send, receive) = self.0.open_bi().await?;
         Ok((Sender::new(send), Receiver::new(receive)))
     }
+
+    /// Opens a stream towards the coordinator; waits while it allows no more.
+    pub(crate) async fn open_one_way(&self) -> Result<Sender, Closed> {
+        Ok(Sender::new(self.0.open_uni().await?))
+    }
 }
 
 /// The address the host would send from; asks the routing table and sends nothing.

@@ -1,76 +1,33 @@
-//! Serves the streams that the coordinator opens: bytes of segments that are only here, for
-//! somebody who is looking at them now.
+//! Bytes of segments that are only here, for somebody who is looking at them now.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
+use shared::wire::CloseCode;
 use shared::wire::segment::{FetchAnswer, FetchRequest};
-use shared::wire::{CloseCode, StreamHeader};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
-use super::connection::{Connection, Receiver, Sender, StreamError};
-use super::{SessionEnd, Shared};
+use super::Shared;
+use super::connection::{Sender, StreamError};
 use crate::buffer::{ReadError, SegmentBytes};
 
 /// Somebody is waiting for these bytes: above all recordings, below control.
 const PRIORITY: i32 = 90;
 
-/// Segments read at the same time; further requests wait in the connection.
+/// Segments read at the same time; further requests wait.
 const AT_ONCE: usize = 16;
 
-/// How long the coordinator may take to say what it wants of a stream it opened.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Serves until the connection ends.
-pub(super) async fn run(connection: &Connection, uplink: &Arc<Shared>) -> SessionEnd {
-    let room = Arc::new(Semaphore::new(AT_ONCE));
-    let mut serving = JoinSet::new();
-    loop {
-        let permit = tokio::select! {
-            permit = Arc::clone(&room).acquire_owned() => permit,
-            Some(_) = serving.join_next() => continue,
-        };
-        let Ok(permit) = permit else {
-            return SessionEnd::Protocol("the fetch queue is closed".to_owned());
-        };
-        let (sender, receiver) = match connection.accept().await {
-            Ok(stream) => stream,
-            Err(closed) => return closed.into(),
-        };
-        let uplink = Arc::clone(uplink);
-        serving.spawn(async move {
-            if let Err(error) = serve(sender, receiver, &uplink).await {
-                tracing::debug!(%error, "a fetch broke off");
-            }
-            drop(permit);
-        });
-    }
+/// Room for [`AT_ONCE`] of them.
+pub(super) fn room() -> Semaphore {
+    Semaphore::new(AT_ONCE)
 }
 
-async fn serve(sender: Sender, mut receiver: Receiver, uplink: &Shared) -> Result<(), StreamError> {
-    let header = tokio::time::timeout(HEADER_TIMEOUT, receiver.message::<StreamHeader>());
-    match header.await {
-        Ok(Ok(Some(StreamHeader::Fetch(request)))) => answer(sender, &request, uplink).await,
-        Ok(Ok(Some(_))) => {
-            sender.give_up(CloseCode::UnknownKind);
-            receiver.give_up(CloseCode::UnknownKind);
-            Ok(())
-        }
-        Ok(Ok(None)) | Ok(Err(_)) | Err(_) => {
-            sender.give_up(CloseCode::ProtocolError);
-            receiver.give_up(CloseCode::ProtocolError);
-            Ok(())
-        }
-    }
-}
-
-async fn answer(
+pub(super) async fn answer(
     mut sender: Sender,
     request: &FetchRequest,
     uplink: &Shared,
+    room: &Semaphore,
 ) -> Result<(), StreamError> {
+    let _permit = room.acquire().await;
     sender.set_priority(PRIORITY);
     let found = uplink
         .buffer

@@ -2,7 +2,7 @@
 //! planner that decides what leaves the site next.
 //!
 //! This module keeps the connection up, for ever and without help; what is said on it is in
-//! [`control`], [`metadata`], [`upload`] and [`fetch`]. Only `lib.rs` and the command line come in
+//! [`control`], [`metadata`], [`upload`] and [`requests`]. Only `lib.rs` and the command line come in
 //! here. `design/sync.md` tells the whole.
 
 mod connection;
@@ -10,8 +10,10 @@ mod control;
 mod day;
 mod enrol;
 mod fetch;
+mod live;
 mod metadata;
 pub mod planner;
+mod requests;
 mod session;
 pub mod status;
 mod upload;

@@ -13,7 +13,7 @@ use super::connection::{
 use super::status::State;
 use super::upload::Plans;
 use super::witness::Witness;
-use super::{Shared, control, fetch, metadata, upload, ways};
+use super::{Shared, control, metadata, requests, upload, ways};
 use crate::buffer::IndexError;
 use crate::identity::Enrolment;
 
@@ -152,7 +152,7 @@ async fn work(
         end = control::run(control, connection, uplink, every, offset) => end,
         end = metadata::run(connection, uplink) => end,
         end = upload::run(connection, uplink, plans) => end,
-        end = fetch::run(connection, uplink) => end,
+        end = requests::run(connection, uplink) => end,
         () = connection.tend() => SessionEnd::Stopped,
     };
     reason_of_close(connection).await.unwrap_or(end)

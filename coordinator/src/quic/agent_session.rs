@@ -17,6 +17,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::admission::Place;
 use super::control::{self, Order, Orders};
+use super::live::Pulls;
 use super::message::{self, MessageError};
 use super::{Context, brief, certificate, code, metadata, transport, upload};
 use crate::ca::agent_named_in;
@@ -42,6 +43,7 @@ pub(super) struct Session {
     pub(super) connected_at: WallTime,
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) fetches: Arc<Semaphore>,
+    pub(super) pulls: Arc<Pulls>,
     metadata_open: AtomicBool,
 }
 
@@ -193,6 +195,7 @@ async fn work(
         connected_at: context.clock.wall(),
         orders,
         fetches: Arc::new(Semaphore::new(FETCHES)),
+        pulls: Arc::default(),
         metadata_open: AtomicBool::new(false),
     });
     // Before the settings it lacks are looked up: what is decided from now on finds it connected.
@@ -299,8 +302,8 @@ async fn streams(
                 Err(error) => return error.into(),
             },
             accepted = session.connection.accept_uni() => match accepted {
-                Ok(mut receive) => {
-                    let _ = receive.stop(code(CloseCode::UnknownKind));
+                Ok(receive) => {
+                    tasks.spawn(one_way(receive, session.clone()));
                 }
                 Err(error) => return error.into(),
             },
@@ -314,6 +317,22 @@ async fn streams(
             },
         }
     }
+}
+
+/// # Errors
+/// The peer broke a rule that ends the whole connection.
+async fn one_way(mut receive: RecvStream, session: Arc<Session>) -> Result<(), End> {
+    match message::read_within(&mut receive, HEADER_PATIENCE).await {
+        Ok(Some(StreamHeader::Gop(header))) => session.pulls.gop(&header, receive),
+        Ok(Some(StreamHeader::Unknown)) => {
+            let _ = receive.stop(code(CloseCode::UnknownKind));
+        }
+        Ok(Some(_)) => return Err(rule("a stream in one direction that should have two")),
+        // Opened and thought better of.
+        Ok(None) | Err(MessageError::Read(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
 }
 
 /// # Errors
@@ -332,7 +351,8 @@ async fn stream(
     };
     match header {
         StreamHeader::Control => Err(rule("a second control stream")),
-        StreamHeader::Fetch(_) => Err(rule("agents do not fetch")),
+        StreamHeader::Fetch(_) | StreamHeader::Live(_) => Err(rule("agents do not fetch")),
+        StreamHeader::Gop(_) => Err(rule("a GOP on a stream of two directions")),
         StreamHeader::Metadata if session.metadata_open.swap(true, Ordering::Relaxed) => {
             Err(rule("a second metadata stream"))
         }

@@ -14,6 +14,7 @@ mod agent_session;
 mod control;
 mod enrol;
 mod fetch;
+mod live;
 mod message;
 mod metadata;
 mod sessions;

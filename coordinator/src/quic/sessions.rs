@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use shared::clock::Clock;
-use shared::id::{AgentId, SegmentId};
+use shared::id::{AgentId, CameraId, SegmentId};
+use shared::segment::StreamKind;
 use shared::time::WallTime;
 use shared::wire::CloseCode;
 use shared::wire::control::{Action, Command, CommandOutcome};
@@ -17,8 +18,9 @@ use tokio::sync::oneshot;
 
 use super::agent_session::Session;
 use super::control::Order;
+use super::live;
 use crate::metrics::Meters;
-use crate::services::edge_source::{EdgeBytes, EdgeError, EdgeSource};
+use crate::services::edge_source::{EdgeBytes, EdgeError, EdgePictures, EdgeSource};
 
 /// How long a command may take.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
@@ -122,6 +124,16 @@ impl EdgeSource for Sessions {
             std::task::Poll::Ready(piece)
         });
         Ok(measured.boxed())
+    }
+
+    async fn live(
+        &self,
+        agent: AgentId,
+        camera: CameraId,
+        stream: StreamKind,
+    ) -> Result<EdgePictures, EdgeError> {
+        let session = self.session(agent).ok_or(EdgeError::Offline)?;
+        live::pull(&session, camera, stream).await
     }
 
     async fn command(&self, agent: AgentId, command: Command) -> Result<CommandOutcome, EdgeError> {

@@ -29,8 +29,9 @@ const UNKNOWN_WINDOW: u32 = 256 << 10;
 const STREAMS: u32 = 64;
 /// Of one whom we do not know yet; control and metadata may begin at once.
 const UNKNOWN_STREAMS: u32 = 2;
-/// Unidirectional ones are for newer agents; they are told that we do not know them.
-const ONE_WAY_STREAMS: u32 = 8;
+/// GOPs of an agent at once: of each stream that is watched the newest, and the one before while it
+/// ends.
+const ONE_WAY_STREAMS: u32 = 512;
 /// Silence after which a connection is over (`shared/PROTOCOL.md` section 1).
 pub(super) const SILENCE: Duration = Duration::from_secs(30);
 

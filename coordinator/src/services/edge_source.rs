@@ -7,11 +7,32 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use shared::id::{AgentId, SegmentId};
+use shared::id::{AgentId, CameraId, SegmentId};
+use shared::segment::StreamKind;
 use shared::wire::control::{Command, CommandOutcome};
+
+use super::live_hub;
 
 /// Bytes from an agent, in order, in pieces of any size.
 pub type EdgeBytes = BoxStream<'static, Result<Bytes, EdgeError>>;
+
+/// Pictures from an agent as they come. Dropping it ends the pull; it ends by itself when the
+/// connection or the agent does.
+pub type EdgePictures = BoxStream<'static, EdgePicture>;
+
+/// What an agent sends of a stream that is watched.
+#[derive(Clone, Debug)]
+pub enum EdgePicture {
+    /// It is there, and has nothing new.
+    Alive,
+    Event(live_hub::Event),
+    /// It knows no such stream.
+    NotFound {
+        message: String,
+    },
+    /// It is too old for live pictures.
+    Unsupported,
+}
 
 /// Why an agent did not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +70,14 @@ pub trait EdgeSource: Debug + Send + Sync + 'static {
         segment: SegmentId,
         range: Range<u64>,
     ) -> Result<EdgeBytes, EdgeError>;
+
+    /// Pictures of a stream as they come, beginning with the newest GOP that the agent has.
+    async fn live(
+        &self,
+        agent: AgentId,
+        camera: CameraId,
+        stream: StreamKind,
+    ) -> Result<EdgePictures, EdgeError>;
 
     /// Hands over a command and waits for its outcome, for a bounded time.
     async fn command(&self, agent: AgentId, command: Command) -> Result<CommandOutcome, EdgeError>;

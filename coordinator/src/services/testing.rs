@@ -23,10 +23,11 @@ use shared::wire::control::{CameraInfo, Command, CommandOutcome, Hello};
 use shared::wire::segment::{Growth, Record, RecordBody, Report, UploadOffer, UploadResult};
 use tempfile::TempDir;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::access::{Actor, CameraGrant};
 use super::agents::{AgentGrant, NewInvite};
-use super::edge_source::{EdgeBytes, EdgeError, EdgeSource};
+use super::edge_source::{EdgeBytes, EdgeError, EdgePicture, EdgePictures, EdgeSource};
 use super::ingest::{Offered, Written};
 use super::{Services, ServicesConfig};
 use crate::domain::access::Deed;
@@ -282,6 +283,8 @@ pub(super) struct Edges {
     state: Mutex<State>,
     /// Wakes fetches that were held.
     released: Notify,
+    /// There is a new pull.
+    news: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -294,6 +297,16 @@ struct State {
     held: bool,
     /// Bytes after which a transfer breaks off.
     breaks_after: Option<usize>,
+    pulls: Vec<Pull>,
+}
+
+/// A stream that the coordinator pulls.
+#[derive(Debug)]
+pub(super) struct Pull {
+    pub(super) camera: CameraId,
+    pub(super) stream: StreamKind,
+    /// Closed when the coordinator wants no more.
+    pub(super) pictures: UnboundedSender<EdgePicture>,
 }
 
 impl Edges {
@@ -323,6 +336,17 @@ impl Edges {
 
     pub(super) fn break_after(&self, bytes: Option<usize>) {
         self.state().breaks_after = bytes;
+    }
+
+    /// Waits for the next pull.
+    pub(super) async fn pulled(&self) -> Pull {
+        loop {
+            let news = self.news.notified();
+            if let Some(pull) = self.state().pulls.pop() {
+                return pull;
+            }
+            news.await;
+        }
     }
 
     /// Fetches wait until [`Edges::release`].
@@ -383,6 +407,29 @@ impl EdgeSource for Edges {
             .chain(broken.then_some(Err(EdgeError::Offline)))
             .collect();
         Ok(stream::iter(pieces).boxed())
+    }
+
+    async fn live(
+        &self,
+        agent: AgentId,
+        camera: CameraId,
+        stream: StreamKind,
+    ) -> Result<EdgePictures, EdgeError> {
+        if !self.is_connected(agent) {
+            return Err(EdgeError::Offline);
+        }
+        let (pictures, coming) = unbounded_channel();
+        self.state().pulls.push(Pull {
+            camera,
+            stream,
+            pictures,
+        });
+        self.news.notify_one();
+        let coming = stream::unfold(coming, async |mut coming| {
+            let next = coming.recv().await?;
+            Some((next, coming))
+        });
+        Ok(coming.boxed())
     }
 
     async fn command(&self, agent: AgentId, command: Command) -> Result<CommandOutcome, EdgeError> {

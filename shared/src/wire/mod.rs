@@ -9,6 +9,7 @@
 pub mod codec;
 pub mod control;
 pub mod enrol;
+pub mod live;
 pub mod segment;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,10 @@ pub enum StreamHeader {
     Upload(segment::UploadOffer),
     /// Coordinator → agent, bidirectional: bytes of a segment that is still at the edge.
     Fetch(segment::FetchRequest),
+    /// Coordinator → agent, bidirectional: pictures as they come; see [`live`].
+    Live(live::LiveRequest),
+    /// Agent → coordinator, unidirectional: one GOP of a pull.
+    Gop(live::GopHeader),
     /// Something newer. The stream is reset with [`CloseCode::UnknownKind`]; the connection goes
     /// on.
     #[serde(other)]

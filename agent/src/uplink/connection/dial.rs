@@ -345,6 +345,9 @@ fn endpoint(socket: Arc<dyn quinn::AsyncUdpSocket>) -> io::Result<quinn::Endpoin
     )
 }
 
+/// Streams that the coordinator may have open: fetches, and a pull for each stream that is watched.
+const COORDINATOR_STREAMS: u32 = 320;
+
 /// Little memory on small hosts, and no traffic to speak of when there is nothing to say. The send
 /// window grows with the network ([`Connection::tend`]).
 fn transport(route: Route) -> quinn::TransportConfig {
@@ -355,7 +358,7 @@ fn transport(route: Route) -> quinn::TransportConfig {
         .send_window(SMALLEST_WINDOW)
         .stream_receive_window(quinn::VarInt::from_u32(1024 * 1024))
         .receive_window(quinn::VarInt::from_u32(4 * 1024 * 1024))
-        .max_concurrent_bidi_streams(quinn::VarInt::from_u32(64))
+        .max_concurrent_bidi_streams(quinn::VarInt::from_u32(COORDINATOR_STREAMS))
         .max_concurrent_uni_streams(quinn::VarInt::from_u32(0))
         .datagram_receive_buffer_size(None);
     match route {

@@ -1,5 +1,7 @@
 //! One stream: messages behind their length, then raw bytes.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use futures::Stream;
 use serde::Serialize;
@@ -90,6 +92,20 @@ impl Sender {
     /// A message that [`codec::encode`] has made, or raw bytes. Waits while the connection is full.
     pub(crate) async fn encoded(&mut self, bytes: Bytes) -> Result<(), StreamError> {
         Ok(self.stream.write_chunk(bytes).await?)
+    }
+
+    /// Sends as much as there is room for, at least something, and takes it off the front of
+    /// `pieces`. May be left and polled again: what was not sent is still there.
+    pub(crate) async fn some(&mut self, pieces: &mut VecDeque<Bytes>) -> Result<(), StreamError> {
+        let written = self.stream.write_chunks(pieces.make_contiguous()).await?;
+        pieces.drain(..written.chunks);
+        Ok(())
+    }
+
+    /// Waits until everything has arrived, after [`Sender::finish`].
+    pub(crate) async fn arrived(&mut self) {
+        // Whether it arrived or is not wanted any more, there is nothing left to do.
+        let _ = self.stream.stopped().await;
     }
 
     /// Nothing follows; what was written arrives also when this is dropped.

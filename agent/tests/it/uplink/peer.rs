@@ -246,7 +246,10 @@ impl Peer {
             StreamHeader::Control => self.control(connection, send, receive).await,
             StreamHeader::Metadata => self.metadata(send, receive).await,
             StreamHeader::Upload(offer) => self.upload(connection, send, receive, offer).await,
-            StreamHeader::Fetch(_) | StreamHeader::Unknown => panic!("not from an agent"),
+            StreamHeader::Fetch(_)
+            | StreamHeader::Live(_)
+            | StreamHeader::Gop(_)
+            | StreamHeader::Unknown => panic!("not from an agent, or not like this"),
         }
     }
 

@@ -57,11 +57,28 @@ pub struct Sound {
     pub payload: Bytes,
 }
 
-/// Why there is no picture.
+/// There is no picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Down {
-    pub reason: Reason,
+    pub because: Outage,
     pub since: WallTime,
+}
+
+/// Why there is no picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outage {
+    /// The site says why the camera gives none.
+    Camera(Reason),
+    /// The site is not connected.
+    SiteOffline,
+    /// The site is connected, and nothing has come from it for a while.
+    SiteSilent,
+    /// The program at the site is too old for live pictures.
+    SiteTooOld,
+    /// The site knows no such stream.
+    NoSuchStream,
+    /// The site failed; it is asked again.
+    SiteFailed,
 }
 
 /// What a viewer is given. Cheap to clone.

@@ -43,7 +43,7 @@ fn picture(number: i64, sync: bool, bytes: usize) -> Event {
 
 fn down(number: i64) -> Event {
     Event::Down(Down {
-        reason: Reason::CameraUnreachable,
+        because: Outage::SiteOffline,
         since: START.offset_micros(number * 40_000),
     })
 }

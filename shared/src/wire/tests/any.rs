@@ -1,11 +1,13 @@
 //! Messages with anything in them that their types allow.
 
+use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use uuid::Uuid;
 
+use crate::codec::{AudioCodec, VideoCodec};
 use crate::hash::Sha256;
 use crate::id::{AgentId, BootId, CameraId, CommandId, LedgerId, RunId, SegmentId, SiteId};
 use crate::segment::{
@@ -20,6 +22,7 @@ use crate::wire::control::{
     UploadPolicy, Welcome,
 };
 use crate::wire::enrol::{EnrolAnswer, EnrolRefusal};
+use crate::wire::live::{AudioConfig, GopHeader, LiveFact, LiveRequest, TrackConfig};
 use crate::wire::segment::{
     FetchAnswer, FetchRequest, Growth, Record, RecordBody, Report, UploadAnswer, UploadOffer,
     UploadResult, Watermark,
@@ -399,11 +402,58 @@ pub(super) fn stream_header() -> impl Strategy<Value = StreamHeader> {
             start,
             end,
         });
+    let kind = select(vec![StreamKind::Main, StreamKind::Sub]);
+    let pull = (any::<u64>(), camera(), kind).prop_map(|(pull, camera, stream)| LiveRequest {
+        pull,
+        camera,
+        stream,
+    });
     prop_oneof![
         Just(StreamHeader::Control),
         Just(StreamHeader::Metadata),
         offer.prop_map(StreamHeader::Upload),
         request.prop_map(StreamHeader::Fetch),
+        pull.prop_map(StreamHeader::Live),
+        gop().prop_map(StreamHeader::Gop),
+    ]
+}
+
+fn octets() -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 0..20).prop_map(Bytes::from)
+}
+
+fn gop() -> impl Strategy<Value = GopHeader> {
+    let video = (select(vec![VideoCodec::H264, VideoCodec::H265]), octets())
+        .prop_map(|(codec, config)| TrackConfig { codec, config });
+    let codec = select(vec![
+        AudioCodec::Aac,
+        AudioCodec::Pcma,
+        AudioCodec::Pcmu,
+        AudioCodec::Opus,
+    ]);
+    let audio = (codec, octets(), any::<u32>(), any::<u8>()).prop_map(
+        |(codec, config, sample_rate, channels)| AudioConfig {
+            track: TrackConfig { codec, config },
+            sample_rate,
+            channels,
+        },
+    );
+    (any::<u64>(), any::<u64>(), run(), video, option::of(audio)).prop_map(
+        |(pull, gop, run, video, audio)| GopHeader {
+            pull,
+            gop,
+            run,
+            video,
+            audio,
+        },
+    )
+}
+
+pub(super) fn live_fact() -> impl Strategy<Value = LiveFact> {
+    prop_oneof![
+        Just(LiveFact::Alive),
+        (reason(), wall()).prop_map(|(reason, since)| LiveFact::Down { reason, since }),
+        text().prop_map(|message| LiveFact::NotFound { message }),
     ]
 }
 

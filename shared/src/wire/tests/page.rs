@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::timeline::Reason;
 use crate::wire::control::{Action, CommandOutcome, FromAgent, StreamState, ToAgent};
 use crate::wire::enrol::{EnrolAnswer, EnrolRefusal, EnrolRequest};
+use crate::wire::live::LiveFact;
 use crate::wire::segment::{
     FetchAnswer, RecordBody, Report, ReportAck, UploadAnswer, UploadResult,
 };
@@ -57,6 +58,8 @@ fn shown(name: &str, text: &str) -> Vec<&'static str> {
             StreamHeader::Metadata => "metadata",
             StreamHeader::Upload(_) => "upload",
             StreamHeader::Fetch(_) => "fetch",
+            StreamHeader::Live(_) => "pull",
+            StreamHeader::Gop(_) => "gop",
             StreamHeader::Unknown => "unknown",
         }],
         "FromAgent" => match read(text) {
@@ -129,6 +132,12 @@ fn shown(name: &str, text: &str) -> Vec<&'static str> {
             FetchAnswer::Failed { .. } => "fetch failed",
             FetchAnswer::Unknown => "unknown",
         }],
+        "LiveFact" => vec![match read(text) {
+            LiveFact::Alive => "alive",
+            LiveFact::Down { .. } => "no picture",
+            LiveFact::NotFound { .. } => "no such stream",
+            LiveFact::Unknown => "unknown",
+        }],
         "EnrolRequest" => {
             read::<EnrolRequest>(text);
             vec!["enrolment"]
@@ -153,6 +162,11 @@ fn every_example_is_the_message_it_names_and_every_message_has_one() {
         "metadata",
         "upload",
         "fetch",
+        "pull",
+        "gop",
+        "alive",
+        "no picture",
+        "no such stream",
         "hello",
         "live",
         "down",

@@ -87,11 +87,13 @@ proptest! {
         upload in any::upload_answer(),
         result in any::upload_result(),
         fetch in any::fetch_answer(),
+        fact in any::live_fact(),
         cut: prop::sample::Index,
     ) {
         check(&upload, cut)?;
         check(&result, cut)?;
         check(&fetch, cut)?;
+        check(&fact, cut)?;
     }
 
     #[test]
