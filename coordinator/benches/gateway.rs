@@ -12,7 +12,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::routing::get;
 use cctv_coordinator::app::Coordinator;
-use cctv_coordinator::config::{Allowance, Bounded, Config, TunnelListen};
+use cctv_coordinator::config::{Allowance, Bounded, Config, TcpListen};
 use cctv_coordinator::domain::rate::{Asked, Rate};
 use cctv_coordinator::http::errors;
 use cctv_coordinator::http::serve::Peer;
@@ -47,7 +47,8 @@ async fn coordinator(directory: &std::path::Path) -> Coordinator {
     };
     config.http.listen = free;
     config.agents.listen = free;
-    config.agents.tunnel_listen = TunnelListen::At(free);
+    config.agents.tunnel_listen = TcpListen::At(free);
+    config.live.listen = free;
     config.limits.address = Allowance {
         per_second: Bounded::new(1_000_000),
         burst: Bounded::new(1_000_000),

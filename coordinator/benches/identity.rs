@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cctv_coordinator::app::Coordinator;
-use cctv_coordinator::config::{Allowance, Bounded, Config, Limits, TunnelListen};
+use cctv_coordinator::config::{Allowance, Bounded, Config, Limits, TcpListen};
 use cctv_coordinator::domain::access::{Deed, Object, Permissions, Rule, decide};
 use cctv_coordinator::domain::agency::AgencyCode;
 use cctv_coordinator::services::Tokens;
@@ -131,7 +131,8 @@ async fn camera_list() {
     config.http.listen = free;
     config.http.ui_dir = directory.path().join("ui");
     config.agents.listen = free;
-    config.agents.tunnel_listen = TunnelListen::At(free);
+    config.agents.tunnel_listen = TcpListen::At(free);
+    config.live.listen = free;
     config.storage.reserve_bytes = Bounded::new(0);
     unlimited(&mut config);
     let clock = Arc::new(SystemClock::new());

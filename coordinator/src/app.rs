@@ -30,6 +30,8 @@ use crate::services::limits::{Allowances, Limits};
 use crate::services::users::FirstAdministrator;
 use crate::services::{ConsoleServices, Figures, Services, ServicesConfig, TokenNames};
 use crate::stores::valkey::{self, Valkey};
+use crate::webrtc::turn::Relays;
+use crate::webrtc::{self, Viewers};
 
 /// Where the first administrator's password is kept until somebody deletes it.
 pub const FIRST_PASSWORD_FILE: &str = "first-password.txt";
@@ -55,6 +57,7 @@ pub struct Coordinator {
     http: Server,
     http_address: SocketAddr,
     certificate: Option<Arc<Certificate>>,
+    viewers: Viewers,
     reload: Arc<Notify>,
     api: Arc<Api>,
     first: Option<FirstAdministrator>,
@@ -88,6 +91,8 @@ impl Coordinator {
         let certificate = load_certificate(&config.http)?;
         let http = bind_http(&config.http, certificate.clone(), meters.clone()).await?;
         let http_address = http.listener.local_addr()?;
+        let viewers = bind_viewers(&config.live, clock.clone()).await?;
+        let relays = relays(&config.live.relays).context("`[live.relays]` in the settings")?;
         // After everything that can fail, so that the password is not made and then not shown.
         let first = services.users.bootstrap().await?;
         if let Some(first) = &first {
@@ -96,7 +101,7 @@ impl Coordinator {
         let limits = limits(&config, clock.clone(), services.figures.clone())?;
         let api = Arc::new(Api {
             limits: Arc::new(limits),
-            metrics: Metrics::new(&meters, services.figures.clone()),
+            metrics: Metrics::new(&meters, services.figures.clone(), viewers.tally().clone()),
             meters,
             services: services.clone(),
             authority: authority.clone(),
@@ -109,6 +114,8 @@ impl Coordinator {
             secure: config.http.secure_cookies || http.tls.is_some(),
             request_timeout: seconds(config.http.request_timeout_seconds.get()),
             sockets: Sockets::new(config.http.max_connections.as_usize(), SOCKETS_EACH),
+            viewers: viewers.clone(),
+            relays,
             stopping: CancellationToken::new(),
         });
         Ok(Self {
@@ -122,6 +129,7 @@ impl Coordinator {
             http,
             http_address,
             certificate,
+            viewers,
             reload: Arc::default(),
             api,
             first,
@@ -145,6 +153,8 @@ impl Coordinator {
         }
         let (limits, counting) = (self.api.limits.clone(), stop.clone());
         parts.spawn(async move { limits.run(counting).await });
+        let (viewers, until) = (self.viewers, stop.clone());
+        parts.spawn(async move { viewers.run(until).await });
         parts.spawn(renew(self.authority, self.clock, stop.clone()));
         parts.spawn(self.agents.run(self.agents_context, stop.clone()));
         parts.spawn(self.http.run(http::router(self.api), stop.clone()));
@@ -184,6 +194,11 @@ impl Coordinator {
     /// TCP, for agents where UDP is blocked.
     pub const fn tunnel_address(&self) -> Option<SocketAddr> {
         self.tunnel_address
+    }
+
+    /// UDP, for live pictures.
+    pub fn viewer_address(&self) -> SocketAddr {
+        self.viewers.address()
     }
 
     /// Whether browsers talk TLS to us directly.
@@ -343,6 +358,37 @@ fn load_certificate(config: &config::Http) -> anyhow::Result<Option<Arc<Certific
     };
     let loaded = config.tls.files().map(load).transpose();
     loaded.context("loading the certificate for browsers, `[http.tls]` in the settings")
+}
+
+async fn bind_viewers(config: &config::Live, clock: Arc<dyn Clock>) -> anyhow::Result<Viewers> {
+    let settings = webrtc::Settings {
+        listen: config.listen,
+        tcp_listen: config.tcp_listen.address(config.listen),
+        public_addresses: config.public_addresses.clone(),
+        socket_buffer_bytes: config.socket_buffer_bytes.as_usize(),
+        sessions: config.max_viewers.as_usize(),
+        sessions_per_person: config.max_viewers_per_person.as_usize(),
+    };
+    let bound = Viewers::bind(settings, clock).await;
+    bound.map_err(|(protocol, address, error)| {
+        anyhow::Error::new(error).context(format!(
+            "cannot listen for viewers of live pictures on {protocol} {address}; is another program using \
+             it? See `[live]` in the settings"
+        ))
+    })
+}
+
+fn relays(config: &config::Relays) -> anyhow::Result<Relays> {
+    let path = &config.secret_file;
+    let secret = (!path.as_os_str().is_empty())
+        .then(|| std::fs::read_to_string(path))
+        .transpose()
+        .with_context(|| format!("reading {}", path.display()))?;
+    Ok(Relays {
+        urls: config.urls.iter().map(ToString::to_string).collect(),
+        secret: secret.map(|secret| SecretString::from(secret.trim())),
+        lifetime: seconds(config.credentials_seconds.get()),
+    })
 }
 
 async fn bind_http(

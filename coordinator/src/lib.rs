@@ -11,4 +11,6 @@ pub mod metrics;
 pub mod outbound;
 pub mod quic;
 pub mod services;
+pub mod sockets;
 pub mod stores;
+pub mod webrtc;

@@ -19,6 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 use shared::time::WallTime;
 
 use crate::services::Figures;
+use crate::webrtc::Tally;
 
 /// Upper bounds in seconds of the request histogram.
 const REQUEST_SECONDS: [f64; 11] = [
@@ -174,7 +175,7 @@ impl Meters {
 
 impl Metrics {
     /// Of what the edges and the services count.
-    pub fn new(meters: &Meters, figures: Arc<Figures>) -> Self {
+    pub fn new(meters: &Meters, figures: Arc<Figures>, viewers: Arc<Tally>) -> Self {
         let mut registry = Registry::with_prefix("cctv_coordinator");
         registry.register_with_unit(
             "http_request_duration",
@@ -230,6 +231,7 @@ impl Metrics {
             meters.certificate_reload_failed.clone(),
         );
         registry.register_collector(Box::new(Page(figures)));
+        registry.register_collector(Box::new(Live(viewers)));
         Self(registry)
     }
 
@@ -391,6 +393,52 @@ impl Collector for Page {
     }
 }
 
+/// The figures of viewers by WebRTC.
+#[derive(Debug)]
+struct Live(Arc<Tally>);
+
+impl Collector for Live {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let counted = self.0.counted();
+        for (name, help, value) in [
+            (
+                "live_packets",
+                "Packets of pictures and sound sent to viewers",
+                counted.packets,
+            ),
+            ("live_bytes", "Bytes in those packets", counted.bytes),
+            (
+                "live_packets_again",
+                "Of those packets, such as viewers had lost on the way",
+                counted.packets_again,
+            ),
+            (
+                "live_packets_dropped",
+                "Packets that did not leave, because the socket was full",
+                counted.packets_lost,
+            ),
+            (
+                "live_restarts",
+                "Viewers who could not decode and were sent the newest GOP from its beginning",
+                counted.restarts,
+            ),
+            (
+                "live_skips",
+                "Viewers who went on with a newer sync picture, because they were too slow or pictures were lost",
+                counted.skips,
+            ),
+        ] {
+            let counter = ConstCounter::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            counter.encode(metric)?;
+        }
+        let gauge = ConstGauge::new(i64::try_from(counted.viewers).unwrap_or(i64::MAX));
+        let help = "Viewers by WebRTC";
+        let metric = encoder.encode_descriptor("live_viewers", help, None, MetricType::Gauge)?;
+        gauge.encode(metric)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -398,7 +446,7 @@ mod tests {
     #[test]
     fn the_page_counts_what_happened_under_the_patterns_of_routes() {
         let metrics = Meters::default();
-        let page = Metrics::new(&metrics, Arc::default());
+        let page = Metrics::new(&metrics, Arc::default(), Arc::default());
         metrics.request("GET", "/api/v1/cameras/{id}", 404, Duration::from_millis(3));
         metrics.request("X-EVIL", "other", 405, Duration::from_millis(3));
         metrics.agents_connected(2);
@@ -414,6 +462,7 @@ mod tests {
             "cctv_coordinator_edge_pulls_failed_total 1",
             "cctv_coordinator_upload_bytes_total 0",
             "# TYPE cctv_coordinator_edge_cache_bytes gauge",
+            "cctv_coordinator_live_viewers 0",
         ] {
             assert!(page.contains(line), "{line}\nin\n{page}");
         }

@@ -96,6 +96,8 @@ ids! {
     SiteId,
     /// One person.
     UserId,
+    /// One viewer of live pictures.
+    ViewerId,
 }
 
 fn uuid_at(now: WallTime) -> Uuid {

@@ -41,6 +41,8 @@ data_dir = "$directory/data"
 listen = "127.0.0.1:0"
 [agents]
 listen = "127.0.0.1:0"
+[live]
+listen = "127.0.0.1:0"
 [storage]
 reserve_bytes = 0
 [limits]

@@ -193,7 +193,7 @@ async fn centre(
     let data = directory.join("data");
     let settings = format!(
         "data_dir = {data:?}\n[http]\nlisten = \"127.0.0.1:0\"\nui_dir = {directory:?}\n\
-         [agents]\nlisten = \"127.0.0.1:0\"\nheartbeat_ms = 500\n[storage]\nreserve_bytes = 500_000_000\n"
+         [agents]\nlisten = \"127.0.0.1:0\"\nheartbeat_ms = 500\n[live]\nlisten = \"127.0.0.1:0\"\n[storage]\nreserve_bytes = 500_000_000\n"
     );
     std::fs::write(&path, settings)?;
     let config = cctv_coordinator::config::Config::load(&path)?;

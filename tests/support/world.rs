@@ -47,11 +47,12 @@ impl Centre {
             http
         };
         let quic = ports::free()?;
+        let live = SocketAddr::new(http.ip(), 0);
         let data = directory.join("data");
         let ui = ui_directory();
         let settings = format!(
             "data_dir = {data:?}\n[http]\nlisten = \"{http}\"\nui_dir = {ui:?}\n[agents]\nlisten = \"{quic}\"\n\
-             heartbeat_ms = 500\n[storage]\nreserve_bytes = 500_000_000\n{more}"
+             heartbeat_ms = 500\n[live]\nlisten = \"{live}\"\n[storage]\nreserve_bytes = 500_000_000\n{more}"
         );
         std::fs::write(directory.join("coordinator.toml"), settings)?;
         let mut centre = Self {

@@ -60,6 +60,10 @@ fn greeting(coordinator: &Coordinator) -> String {
     if let Some(tunnel) = coordinator.tunnel_address() {
         text.push_str(&format!("agents where UDP is blocked: TCP {tunnel}\n"));
     }
+    text.push_str(&format!(
+        "viewers of live pictures: UDP {}\n",
+        coordinator.viewer_address()
+    ));
     if let Some(first) = coordinator.first_administrator() {
         text.push_str(&format!(
             "\nfirst start: sign in as {} with the password {}\nIt is not shown again; until you delete \

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Bounded;
+use super::{Bounded, TcpListen};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -14,7 +14,7 @@ pub struct Agents {
     /// UDP address of the QUIC listener.
     pub listen: SocketAddr,
     /// The tunnel for sites where UDP is blocked.
-    pub tunnel_listen: TunnelListen,
+    pub tunnel_listen: TcpListen,
     /// What enrolment codes tell agents to dial.
     #[serde(with = "maybe")]
     pub public_address: Option<Address>,
@@ -36,7 +36,7 @@ impl Default for Agents {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv6Addr::UNSPECIFIED, 7443)),
-            tunnel_listen: TunnelListen::AsAgents,
+            tunnel_listen: TcpListen::AsUdp,
             public_address: None,
             names: Vec::new(),
             heartbeat_ms: Bounded::new(2_000),
@@ -51,11 +51,7 @@ impl Default for Agents {
 impl Agents {
     /// Where the tunnel listens, if it does.
     pub const fn tunnel_address(&self) -> Option<SocketAddr> {
-        match self.tunnel_listen {
-            TunnelListen::AsAgents => Some(self.listen),
-            TunnelListen::Off => None,
-            TunnelListen::At(address) => Some(address),
-        }
+        self.tunnel_listen.address(self.listen)
     }
 
     /// What agents dial when nothing else was said: the address we listen on, or this host's
@@ -72,39 +68,6 @@ impl Agents {
                 port: bound.port(),
             }
         })
-    }
-}
-
-/// TCP address of the tunnel: empty in the file for that of the agents, `off` for none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum TunnelListen {
-    AsAgents,
-    Off,
-    At(SocketAddr),
-}
-
-impl TryFrom<String> for TunnelListen {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.as_str() {
-            "" => Ok(Self::AsAgents),
-            "off" => Ok(Self::Off),
-            other => other.parse().map(Self::At).map_err(|_| {
-                format!("`{other}` is not \"off\", \"\" or an address such as \"[::]:7443\"")
-            }),
-        }
-    }
-}
-
-impl From<TunnelListen> for String {
-    fn from(listen: TunnelListen) -> Self {
-        match listen {
-            TunnelListen::AsAgents => Self::new(),
-            TunnelListen::Off => "off".to_owned(),
-            TunnelListen::At(address) => address.to_string(),
-        }
     }
 }
 
@@ -233,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_tunnel_listens_beside_the_agents_elsewhere_or_not_at_all() {
-        let read = |text: &str| TunnelListen::try_from(text.to_owned());
+        let read = |text: &str| TcpListen::try_from(text.to_owned());
         let mut agents = Agents::default();
         assert_eq!(agents.tunnel_address(), Some(agents.listen));
         agents.tunnel_listen = read("192.0.2.7:443").unwrap();

@@ -9,9 +9,11 @@ mod bounded;
 mod http;
 mod identity;
 mod limits;
+mod live;
 mod log;
 mod network;
 mod storage;
+mod tcp_listen;
 mod web_origin;
 
 use std::io;
@@ -19,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::agents::{Address, Agents, TunnelListen};
+pub use self::agents::{Address, Agents};
 pub use self::bounded::Bounded;
 pub use self::http::{Http, HttpTls};
 pub use self::identity::{
@@ -28,9 +30,11 @@ pub use self::identity::{
     UnknownPeople, WebAddress, Webhook,
 };
 pub use self::limits::{Allowance, Limits, Valkey, ValkeyUrl};
+pub use self::live::{Live, RelayUrl, Relays};
 pub use self::log::{Filter, Format, Log};
 pub use self::network::{Network, Networks};
 pub use self::storage::Storage;
+pub use self::tcp_listen::TcpListen;
 pub use self::web_origin::WebOrigin;
 
 /// Where the file is unless the command line says otherwise.
@@ -44,6 +48,7 @@ pub struct Config {
     pub http: Http,
     pub agents: Agents,
     pub identity: Identity,
+    pub live: Live,
     pub storage: Storage,
     pub limits: Limits,
     pub valkey: Valkey,
@@ -57,6 +62,7 @@ impl Default for Config {
             http: Http::default(),
             agents: Agents::default(),
             identity: Identity::default(),
+            live: Live::default(),
             storage: Storage::default(),
             limits: Limits::default(),
             valkey: Valkey::default(),
@@ -129,6 +135,11 @@ mod tests {
                 "[agents]\n\npublic_address = \"a:b:c\"",
                 3,
                 &["centre.example:7443"],
+            ),
+            (
+                "[live.relays]\nurls = [\"relay.example\"]",
+                2,
+                &["relay.example", "turn:"],
             ),
             ("[log]\nformat = \"xml\"", 2, &["xml", "text", "json"]),
             ("[log]\nfilter = \"loud\"", 2, &["loud", "info"]),

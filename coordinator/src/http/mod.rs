@@ -68,6 +68,8 @@ use crate::config::{Address, Networks, WebOrigin};
 use crate::metrics::{Meters, Metrics};
 use crate::services::Services;
 use crate::services::limits::Limits;
+use crate::webrtc::Viewers;
+use crate::webrtc::turn::Relays;
 
 /// Largest body of a request; ours are a few hundred bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -93,6 +95,9 @@ pub struct Api {
     pub request_timeout: Duration,
     /// WebSockets that are open.
     pub sockets: places::Sockets,
+    /// Viewers by WebRTC, and what they are told of relays.
+    pub viewers: Viewers,
+    pub relays: Relays,
     /// Cancelled when the program is about to end.
     pub stopping: CancellationToken,
 }

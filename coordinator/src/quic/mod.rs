@@ -42,6 +42,7 @@ use crate::ca::Authority;
 use crate::config;
 use crate::metrics::{Meters, Outcome};
 use crate::services::Services;
+use crate::sockets;
 
 /// How long connections may say goodbye when the program ends.
 const GOODBYE: Duration = Duration::from_secs(3);
@@ -73,12 +74,13 @@ impl Listener {
         meters: Meters,
     ) -> Result<Self, ListenError> {
         let server = transport::server_config(authority)?;
-        let socket = transport::socket(config.listen, config.socket_buffer_bytes.as_usize())
-            .map_err(|source| ListenError::Bind {
+        let socket = sockets::udp(config.listen, config.socket_buffer_bytes.as_usize()).map_err(
+            |source| ListenError::Bind {
                 what: "UDP",
                 address: config.listen,
                 source,
-            })?;
+            },
+        )?;
         let endpoint = Endpoint::new(
             transport::endpoint_config(authority),
             Some(server.clone()),
@@ -150,18 +152,13 @@ impl Listener {
 }
 
 async fn tunnel_socket(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    let bound = match TcpListener::bind(address).await {
-        Err(error) => match transport::without_ipv6(address, &error) {
-            Some(address) => TcpListener::bind(address).await,
-            None => Err(error),
-        },
-        bound => bound,
-    };
-    bound.map_err(|source| ListenError::Bind {
-        what: "TCP",
-        address,
-        source,
-    })
+    sockets::tcp(address)
+        .await
+        .map_err(|source| ListenError::Bind {
+            what: "TCP",
+            address,
+            source,
+        })
 }
 
 /// Takes connections in until `stop` or the end of the endpoint.

@@ -1,7 +1,5 @@
 //! Settings of QUIC: TLS, windows, sockets. Values with their reasons, no behaviour.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +12,6 @@ use rustls::RootCertStore;
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
 use shared::wire::{ALPN, ALPN_ENROL};
-use socket2::{Domain, Protocol, Socket, Type};
 
 use super::ListenError;
 use crate::ca::Authority;
@@ -93,53 +90,4 @@ pub(super) fn endpoint_config(authority: &Authority) -> EndpointConfig {
         Box::new(HashedConnectionIdGenerator::from_key(key))
     });
     config
-}
-
-/// A UDP socket with the buffers asked for, as far as the kernel grants them. `[::]` takes IPv4 as
-/// well, and stands for `0.0.0.0` on hosts without IPv6.
-pub(super) fn socket(address: SocketAddr, buffer_bytes: usize) -> io::Result<UdpSocket> {
-    let socket = match bound(address) {
-        Err(error) => match without_ipv6(address, &error) {
-            Some(address) => bound(address)?,
-            None => return Err(error),
-        },
-        Ok(socket) => socket,
-    };
-    // Best effort: a smaller buffer costs throughput, not correctness.
-    let _ = socket.set_recv_buffer_size(buffer_bytes);
-    let _ = socket.set_send_buffer_size(buffer_bytes);
-    // Linux counts its own bookkeeping in: it reports twice what it grants.
-    let granted = socket.recv_buffer_size().unwrap_or(0) / 2;
-    if granted < buffer_bytes {
-        tracing::info!(
-            granted_bytes = granted,
-            asked_bytes = buffer_bytes,
-            "the kernel grants a smaller UDP buffer; raise net.core.rmem_max and net.core.wmem_max"
-        );
-    }
-    Ok(socket.into())
-}
-
-fn bound(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::DGRAM,
-        Some(Protocol::UDP),
-    )?;
-    if address.is_ipv6() {
-        socket.set_only_v6(false)?;
-    }
-    socket.bind(&address.into())?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
-}
-
-/// What `[::]` stands for on a host without IPv6.
-pub(super) fn without_ipv6(address: SocketAddr, error: &io::Error) -> Option<SocketAddr> {
-    let no_ipv6 = matches!(
-        error.kind(),
-        io::ErrorKind::Unsupported | io::ErrorKind::AddrNotAvailable
-    ) || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error());
-    let every = address.is_ipv6() && address.ip().is_unspecified();
-    (every && no_ipv6).then(|| (Ipv4Addr::UNSPECIFIED, address.port()).into())
 }

@@ -31,7 +31,7 @@ impl Installed {
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().join("coordinator.toml");
         let text = format!(
-            "data_dir = {:?}\n[http]\nlisten = \"127.0.0.1:0\"\n[agents]\nlisten = \"127.0.0.1:0\"\n",
+            "data_dir = {:?}\n[http]\nlisten = \"127.0.0.1:0\"\n[agents]\nlisten = \"127.0.0.1:0\"\n[live]\nlisten = \"127.0.0.1:0\"\n",
             directory.path().join("data")
         );
         std::fs::write(&config, text).unwrap();

@@ -16,6 +16,7 @@ mod handbook;
 mod hostile;
 mod iam_events;
 mod limits;
+mod live;
 mod oidc;
 mod owasp;
 mod pages;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cctv_coordinator::app::Coordinator;
-use cctv_coordinator::config::{Bounded, Config, TunnelListen};
+use cctv_coordinator::config::{Bounded, Config, TcpListen};
 use cctv_coordinator::domain::access::Deed;
 use cctv_coordinator::services::Services;
 use cctv_coordinator::services::users::Profile;
@@ -61,7 +61,8 @@ impl World {
         config.http.listen = free;
         config.http.ui_dir = directory.path().join("ui");
         config.agents.listen = free;
-        config.agents.tunnel_listen = TunnelListen::At(free);
+        config.agents.tunnel_listen = TcpListen::At(free);
+        config.live.listen = free;
         config.storage.reserve_bytes = Bounded::new(0);
         build_pages(&config.http.ui_dir);
         change(&mut config);

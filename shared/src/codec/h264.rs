@@ -73,6 +73,19 @@ pub fn configuration<'a>(
     encode(sps_sets, pps_sets)
 }
 
+/// The parameter sets of a configuration record, without lengths: every SPS, then every PPS.
+///
+/// # Errors
+/// The record cannot be read.
+pub fn parameter_sets(config: &[u8]) -> Result<Vec<Bytes>, ParameterError> {
+    let record = record(config)?;
+    let sets = [
+        record.sequence_parameter_sets,
+        record.picture_parameter_sets,
+    ];
+    Ok(sets.into_iter().flatten().map(Bytes::from).collect())
+}
+
 /// The configuration record to go on with after this access unit: `None` as long as the parameter
 /// sets in it, if any, are those of `config`. Anything else means a new run.
 ///
