@@ -1,6 +1,7 @@
 //! The whole agent against a coordinator's end of the protocol: real QUIC, real files, real time.
 
 mod enrolment;
+mod live;
 mod page;
 mod peer;
 mod place;

@@ -210,7 +210,7 @@ pub(super) fn kinds(events: &[Event]) -> String {
 }
 
 /// Frame numbers are consecutive, decoding times rise, and wall times are those of the stamps.
-pub(super) fn assert_faithful(pictures: &[(Sample, WallTime)], late_by_at_most_ms: i64) {
+pub(crate) fn assert_faithful(pictures: &[(Sample, WallTime)], late_by_at_most_ms: i64) {
     let mut numbers: Vec<_> = pictures
         .iter()
         .map(|(sample, _)| sei(sample).frame)
