@@ -293,6 +293,14 @@ impl Peer {
             self.end = Some(End::NoMore);
             return;
         }
+        // Browsers show pictures in the order in which they come (B pictures are for MP4).
+        let before = self
+            .anchor
+            .filter(|anchor| anchor.run == picture.run.id && !picture.sync);
+        if before.is_some_and(|before| picture.pts < before.pts) {
+            self.end = Some(End::NoMore);
+            return;
+        }
         let payloads = picture.packets.get_or_init(|| {
             packets::payloads(&parameters.config, &picture.payload, picture.sync).into()
         });

@@ -18,7 +18,8 @@ pub(crate) struct Footage {
 }
 
 pub(crate) struct Sample {
-    pub(crate) time: Ticks90k,
+    pub(crate) pts: Ticks90k,
+    pub(crate) dts: Ticks90k,
     pub(crate) sync: bool,
     pub(crate) payload: Bytes,
 }
@@ -48,9 +49,11 @@ impl Footage {
         let (id, scale) = (track.track_id(), i64::from(track.timescale()));
         let samples = (1..=track.sample_count()).map(|number| {
             let sample = file.read_sample(id, number).unwrap().unwrap();
-            let time = i64::try_from(sample.start_time).unwrap();
+            let ticks = |time: i64| Ticks90k::new(time * 90_000 / scale);
+            let dts = i64::try_from(sample.start_time).unwrap();
             Sample {
-                time: Ticks90k::new(time * 90_000 / scale),
+                pts: ticks(dts + i64::from(sample.rendering_offset)),
+                dts: ticks(dts),
                 sync: sample.is_sync,
                 payload: sample.bytes,
             }
@@ -70,9 +73,9 @@ impl Footage {
         let sample = &self.samples[number];
         Event::Picture(Arc::new(Picture {
             run: self.run.clone(),
-            pts: sample.time,
-            dts: sample.time,
-            wall: start.offset_micros(sample.time.to_micros()),
+            pts: sample.pts,
+            dts: sample.dts,
+            wall: start.offset_micros(sample.pts.to_micros()),
             sync: sample.sync,
             payload: sample.payload.clone(),
             packets: OnceLock::new(),

@@ -1,13 +1,14 @@
 //! Live pictures through WebRTC, with real footage and real viewers.
 
 mod footage;
+mod relay;
 mod viewer;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use cctv_coordinator::services::live_hub::Feed;
-use cctv_coordinator::webrtc::{Offer, Settings, Viewers, Wanted};
+use cctv_coordinator::webrtc::{Offer, Settings, ViewerError, Viewers, Wanted};
 use shared::clock::{Clock as _, SystemClock};
 use shared::codec::{h264, nal};
 use shared::id::UserId;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use webrtc::peer_connection::RTCPeerConnectionState;
 
 use self::footage::{Footage, Sample};
+use self::relay::Relay;
 use self::viewer::{Pictures, Received, Viewer, Way};
 use crate::world::{LIMIT, until};
 
@@ -37,7 +39,7 @@ struct Studio {
 
 impl Studio {
     async fn open() -> Option<Self> {
-        let footage = Footage::open("person-walking-768x432.mp4")?;
+        let footage = Footage::open("car-gate-768x432-aac.mp4")?;
         let settings = Settings {
             listen: (HERE, 0).into(),
             tcp_listen: Some((HERE, 0).into()),
@@ -68,6 +70,14 @@ impl Studio {
 
     /// A viewer who sees; told when everything it held was given back.
     async fn viewer(&self, way: Way) -> (Viewer, oneshot::Receiver<()>) {
+        self.viewer_through(way, None).await
+    }
+
+    async fn viewer_through(
+        &self,
+        way: Way,
+        relay: Option<&Relay>,
+    ) -> (Viewer, oneshot::Receiver<()>) {
         let mut viewer = Viewer::new(way).await;
         let offer = Offer::read(&viewer.offer().await).unwrap();
         let wanted = Wanted::of(&self.footage.run.parameters).unwrap();
@@ -80,7 +90,11 @@ impl Studio {
         };
         let watch = self.feed.watch();
         let answered = self.viewers.open(who, &offer, wanted, watch, over);
-        viewer.accept(&answered.unwrap().answer).await;
+        let mut answer = answered.unwrap().answer;
+        if let Some(relay) = relay {
+            answer = relay.instead(&answer, self.viewers.address());
+        }
+        viewer.accept(&answer).await;
         viewer.reaches(RTCPeerConnectionState::Connected).await;
         (viewer, given_back)
     }
@@ -124,7 +138,7 @@ fn assert_same(studio: &Studio, received: &Received, number: usize) {
         expected.splice(0..0, sets.iter().map(|set| set.to_vec()));
     }
     assert_eq!(units(&received.units), expected, "picture {number}");
-    let wall = studio.start.offset_micros(sample.time.to_micros());
+    let wall = studio.start.offset_micros(sample.pts.to_micros());
     let ticks = i128::from(wall.as_micros()) * 9 / 100;
     assert_eq!(i128::from(received.timestamp), ticks.rem_euclid(1 << 32));
 }
@@ -181,5 +195,97 @@ async fn a_newcomer_and_one_who_cannot_decode_begin_with_the_kept_gop() {
         assert_same(&studio, &received, number);
     }
     assert_eq!(studio.viewers.tally().counted().restarts, 1);
+    studio.close().await;
+}
+
+/// One viewer loses five packets in a hundred and is sent them again; another does not notice.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_loses_packets_sees_every_picture_and_nobody_else_notices() {
+    let Some(studio) = Studio::open().await else {
+        return;
+    };
+    studio.publish(0);
+    let relay = Relay::to(studio.viewers.address()).await;
+    let (mut poor, _given_back) = studio.viewer_through(Way::Udp, Some(&relay)).await;
+    let (mut rich, _given_back) = studio.viewer(Way::Udp).await;
+    relay.lose_one_in(20);
+    let (mut seen_poor, mut seen_rich) = (Pictures::default(), Pictures::default());
+    assert_same(&studio, &next(&mut poor, &mut seen_poor).await, 0);
+    assert_same(&studio, &next(&mut rich, &mut seen_rich).await, 0);
+    for number in 1..150 {
+        studio.publish(number);
+        assert_same(&studio, &next(&mut rich, &mut seen_rich).await, number);
+        // The end of a picture is missed when the next one comes.
+        if number > 1 {
+            let received = next(&mut poor, &mut seen_poor).await;
+            assert_same(&studio, &received, number - 1);
+        }
+    }
+    assert!(studio.viewers.tally().counted().packets_again > 0);
+    studio.close().await;
+}
+
+/// Nobody says goodbye; what was held comes back all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_vanishes_gives_everything_back() {
+    let Some(studio) = Studio::open().await else {
+        return;
+    };
+    studio.publish(0);
+    let relay = Relay::to(studio.viewers.address()).await;
+    let (mut gone, given_back) = studio.viewer_through(Way::Udp, Some(&relay)).await;
+    let (mut other, _given_back) = studio.viewer(Way::Udp).await;
+    let (mut seen_gone, mut seen) = (Pictures::default(), Pictures::default());
+    next(&mut gone, &mut seen_gone).await;
+    assert_same(&studio, &next(&mut other, &mut seen).await, 0);
+    relay.cut();
+    for number in 1..50 {
+        studio.publish(number);
+        assert_same(&studio, &next(&mut other, &mut seen).await, number);
+    }
+    timeout(LIMIT, given_back).await.unwrap().unwrap();
+    assert_eq!(studio.viewers.count(), 1);
+    studio.publish(50);
+    assert_same(&studio, &next(&mut other, &mut seen).await, 50);
+    studio.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_has_more_viewers_than_allowed_and_each_can_be_ended() {
+    let Some(studio) = Studio::open().await else {
+        return;
+    };
+    let text = Viewer::new(Way::Udp).await.offer().await;
+    let offer = Offer::read(&text).unwrap();
+    let open = |holder| {
+        let pending = std::future::pending();
+        let watch = studio.feed.watch();
+        let wanted = Wanted::UNKNOWN;
+        studio
+            .viewers
+            .open((holder, HERE), &offer, wanted, watch, pending)
+    };
+    let answered: Vec<_> = (0..10).map(|_| open(studio.holder).unwrap()).collect();
+    assert_eq!(open(studio.holder), Err(ViewerError::TooManyOwn(10)));
+    let other = UserId::new(studio.start);
+    let theirs = open(other).unwrap().viewer;
+    for _ in 0..9 {
+        open(other).unwrap();
+    }
+    assert_eq!(
+        open(UserId::new(studio.start)),
+        Err(ViewerError::TooMany(20))
+    );
+    // Only one's own.
+    assert!(!studio.viewers.end(theirs, studio.holder));
+    assert!(studio.viewers.has(theirs, other));
+    for viewer in answered {
+        assert!(studio.viewers.end(viewer.viewer, studio.holder));
+    }
+    until("their places", async || {
+        (studio.viewers.count() == 10).then_some(())
+    })
+    .await;
+    assert!(open(studio.holder).is_ok());
     studio.close().await;
 }
