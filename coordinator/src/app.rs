@@ -27,8 +27,11 @@ use crate::http::{self, Api};
 use crate::metrics::{Meters, Metrics};
 use crate::quic::{self, Sessions};
 use crate::services::limits::{Allowances, Limits};
+use crate::services::quotas::counting::WhenLost;
 use crate::services::users::FirstAdministrator;
-use crate::services::{ConsoleServices, Figures, Services, ServicesConfig, TokenNames};
+use crate::services::{
+    ConsoleServices, Figures, QuotaSettings, Services, ServicesConfig, TokenNames,
+};
 use crate::stores::valkey::{self, Valkey};
 use crate::webrtc::turn::Relays;
 use crate::webrtc::{self, Viewers};
@@ -276,7 +279,34 @@ fn services_config(config: &Config) -> anyhow::Result<ServicesConfig> {
         webhook: webhook(&config.identity.webhook)
             .context("`[identity.webhook]` in the settings")?,
         identity: config.identity.clone(),
+        quotas: quotas(config)?,
         ..ServicesConfig::new(&config.data_dir)
+    })
+}
+
+fn quotas(config: &Config) -> anyhow::Result<QuotaSettings> {
+    let settings = &config.quotas;
+    // A connection of its own: that it breaks is how it is noticed that the server has started anew
+    // and has to be told what runs.
+    let server = match settings.store {
+        config::QuotaStore::InProcess => None,
+        config::QuotaStore::Auto | config::QuotaStore::Valkey => {
+            valkey(&config.valkey).context("`[valkey]` in the settings")?
+        }
+    };
+    if settings.store == config::QuotaStore::Valkey && server.is_none() {
+        bail!(
+            "`store` of `[quotas]` in the settings is \"valkey\", and `url` of `[valkey]` names no server; \
+             name one, or set `store` to \"in_process\""
+        );
+    }
+    Ok(QuotaSettings {
+        server,
+        when_lost: match settings.when_lost {
+            config::WhenLost::Refuse => WhenLost::Refuse,
+            config::WhenLost::CountOwn => WhenLost::CountOwn,
+        },
+        lease: seconds(settings.lease_seconds.get()),
     })
 }
 

@@ -18,6 +18,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use shared::time::WallTime;
 
+use crate::domain::quota::alarm::Limited;
 use crate::services::Figures;
 use crate::webrtc::Tally;
 
@@ -27,6 +28,9 @@ const REQUEST_SECONDS: [f64; 11] = [
 ];
 /// Of the histogram of edge pulls until their first byte.
 const PULL_SECONDS: [f64; 9] = [0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 10.0];
+
+/// In place of an agency; in small letters, as no agency is.
+const ALL: &str = "all";
 
 /// Of a metric that is only there once it has a value.
 type Unlabelled = [(&'static str, &'static str); 0];
@@ -257,7 +261,7 @@ fn known_method(method: &str) -> &str {
 struct Page(Arc<Figures>);
 
 impl Page {
-    fn counters(&self) -> [(&'static str, &'static str, u64); 17] {
+    fn counters(&self) -> [(&'static str, &'static str, u64); 19] {
         let Self(figures) = self;
         [
             (
@@ -337,10 +341,20 @@ impl Page {
                 "Requests that were too many of somebody",
                 figures.rates_refused.get(),
             ),
+            (
+                "stream_reservations_granted",
+                "Reservations of streams that were granted",
+                figures.streams_granted.get(),
+            ),
+            (
+                "stream_reservations_refused",
+                "Reservations of streams that were refused",
+                figures.streams_refused.get(),
+            ),
         ]
     }
 
-    fn gauges(&self) -> [(&'static str, &'static str, u64); 6] {
+    fn gauges(&self) -> [(&'static str, &'static str, u64); 8] {
         let Self(figures) = self;
         [
             (
@@ -373,7 +387,40 @@ impl Page {
                 "1 while the server of shared rate limits is gone and this coordinator goes by its own",
                 figures.rates_apart.get(),
             ),
+            (
+                "stream_quota_server_lost",
+                "1 while the server on which streams are counted together does not answer",
+                figures.quotas_apart.get(),
+            ),
+            (
+                "stream_limits_short",
+                "Limits of streams of which more than 95 % are used",
+                figures.streams_short.get(),
+            ),
         ]
+    }
+
+    /// By agency and stream, and of all agencies together under [`ALL`].
+    fn streams(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(streams) = self.0.streams.load_full() else {
+            return Ok(());
+        };
+        for (name, help, is_limit) in [
+            ("streams", "Streams that are reserved", false),
+            ("streams_limit", "Streams there may be", true),
+        ] {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (limited, usage) in streams.usages() {
+                let (agency, tier) = match &limited {
+                    Limited::Pool(pool) => (pool.agency.as_str(), pool.tier),
+                    Limited::All(tier) => (ALL, *tier),
+                };
+                let labels = [("agency", agency), ("stream", tier.name())];
+                let value = if is_limit { usage.limit } else { usage.current };
+                ConstGauge::new(i64::from(value)).encode(metric.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -389,7 +436,7 @@ impl Collector for Page {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             gauge.encode(metric)?;
         }
-        Ok(())
+        self.streams(&mut encoder)
     }
 }
 

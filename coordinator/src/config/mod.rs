@@ -12,6 +12,7 @@ mod limits;
 mod live;
 mod log;
 mod network;
+mod quotas;
 mod storage;
 mod tcp_listen;
 mod web_origin;
@@ -33,6 +34,7 @@ pub use self::limits::{Allowance, Limits, Valkey, ValkeyUrl};
 pub use self::live::{Live, RelayUrl, Relays};
 pub use self::log::{Filter, Format, Log};
 pub use self::network::{Network, Networks};
+pub use self::quotas::{QuotaStore, Quotas, WhenLost};
 pub use self::storage::Storage;
 pub use self::tcp_listen::TcpListen;
 pub use self::web_origin::WebOrigin;
@@ -52,6 +54,7 @@ pub struct Config {
     pub storage: Storage,
     pub limits: Limits,
     pub valkey: Valkey,
+    pub quotas: Quotas,
     pub log: Log,
 }
 
@@ -66,6 +69,7 @@ impl Default for Config {
             storage: Storage::default(),
             limits: Limits::default(),
             valkey: Valkey::default(),
+            quotas: Quotas::default(),
             log: Log::default(),
         }
     }
@@ -184,6 +188,12 @@ mod tests {
                 2,
                 &["HS256", "RS256"],
             ),
+            (
+                "[quotas]\nwhen_lost = \"allow\"",
+                2,
+                &["allow", "refuse", "count_own"],
+            ),
+            ("[quotas]\nlease_seconds = 1", 2, &["5", "3600"]),
             ("[htpp]\n", 1, &["htpp", "http"]),
         ] {
             let directory = tempfile::tempdir().unwrap();

@@ -112,6 +112,12 @@ whats! {
     SignInUnlocked = "sign_in_unlocked",
     SignedIn = "signed_in",
     SignedOut = "signed_out",
+    /// How many streams an agency, or all of them, may have.
+    StreamLimitsChanged = "stream_limits_changed",
+    /// A limit was reached.
+    StreamRefused = "stream_refused",
+    /// Somebody reached for the reservation of somebody else.
+    StreamTampered = "stream_tampered",
     /// Something was presented as a token that is none of ours.
     TokenRefused = "token_refused",
     /// A refresh token was presented that had been exchanged.

@@ -5,6 +5,9 @@
 //! is repeated or comes late. The same rules are in `stores/quotas/*.lua`; one property test drives
 //! both with the same histories.
 
+pub mod alarm;
+pub mod streams;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -19,6 +22,16 @@ pub enum Tier {
     Full,
     /// Its sub stream, or less.
     Reduced,
+}
+
+impl Tier {
+    /// In the audit and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Reduced => "reduced",
+        }
+    }
 }
 
 /// Whose leases are counted together.

@@ -14,7 +14,9 @@ use utoipa::ToSchema;
 use utoipa::openapi::{self, RefOr};
 
 use super::middleware::request_id;
+use super::streams::{LimitBound, StreamTier};
 use super::vocabulary::Sentence;
+use crate::services::quotas::Reached;
 
 /// The body of every answer that is not a success.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -35,6 +37,24 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "`to` lies before `from`")]
     pub details: Option<String>,
+    /// With `stream_limit_reached`: how many streams there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 30)]
+    pub current: Option<u32>,
+    /// And how many there may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 30)]
+    pub limit: Option<u32>,
+    /// Whose limit that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bound: Option<LimitBound>,
+    /// The agency among whose streams it would have counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "METRO")]
+    pub agency: Option<String>,
+    /// What would be granted instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer: Option<StreamTier>,
     /// Repeated in the `X-Request-Id` header and in every log line of the request.
     #[schema(example = "01954f3e8d2f7c51a3b0d6a4f1c2e3b4")]
     pub correlation_id: String,
@@ -110,12 +130,14 @@ codes! {
     WrongPassword UNPROCESSABLE_ENTITY: "The old password is wrong.", "كلمة المرور القديمة غير صحيحة.";
     WeakPassword UNPROCESSABLE_ENTITY: "This password cannot be used; take a longer one that is hard to guess.", "لا يمكن استخدام كلمة المرور هذه؛ اختر كلمة أطول يصعب تخمينها.";
     TooManyAttempts TOO_MANY_REQUESTS: "Too many attempts; wait a moment and try again.", "محاولات كثيرة جدًا؛ انتظر قليلًا ثم حاول مرة أخرى.";
+    StreamLimitReached TOO_MANY_REQUESTS: "All streams there may be are in use.", "جميع البثوث المسموح بها مستخدمة.";
     RateLimited TOO_MANY_REQUESTS: "Too many requests; wait a moment and go on.", "طلبات كثيرة جدًا؛ انتظر قليلًا ثم تابع.";
     Internal INTERNAL_SERVER_ERROR: "Something went wrong in the system. Report the correlation number.", "حدث خطأ في النظام. أبلغ عن رقم التتبع.";
     Unsupported NOT_IMPLEMENTED: "This site's agent is too old for this; update it.", "إصدار الوكيل في هذا الموقع أقدم من أن يدعم هذا؛ يُرجى تحديثه.";
     AgentFailed BAD_GATEWAY: "The agent at the site could not do this.", "تعذّر على الوكيل في الموقع تنفيذ ذلك.";
     AgentOffline SERVICE_UNAVAILABLE: "The site is not connected at the moment.", "الموقع غير متصل حاليًا.";
     ProviderUnreachable SERVICE_UNAVAILABLE: "The identity provider does not answer; try again, or use a password if you have one.", "لا يستجيب مزوّد الهوية؛ حاول مرة أخرى أو استخدم كلمة المرور إن وُجدت.";
+    QuotaUnavailable SERVICE_UNAVAILABLE: "Nobody can tell at the moment how many streams there are; try again.", "يتعذّر حاليًا معرفة عدد البثوث الجارية؛ حاول مرة أخرى.";
     Overloaded SERVICE_UNAVAILABLE: "The system is busy; try again in a moment.", "النظام مشغول؛ حاول مرة أخرى بعد قليل.";
     NothingYet SERVICE_UNAVAILABLE: "This camera has not recorded anything lately.", "لم تسجّل هذه الكاميرا شيئًا في الآونة الأخيرة.";
     Unavailable SERVICE_UNAVAILABLE: "The system is not ready; try again in a moment.", "النظام غير جاهز؛ حاول مرة أخرى بعد قليل.";
@@ -130,6 +152,8 @@ pub struct Error {
     retry_after_seconds: Option<u64>,
     /// Size of the file of which other bytes were asked for.
     size: Option<u64>,
+    /// The limit of streams that is reached.
+    reached: Option<Box<Reached>>,
 }
 
 impl Error {
@@ -139,7 +163,15 @@ impl Error {
             details: None,
             retry_after_seconds: None,
             size: None,
+            reached: None,
         }
+    }
+
+    /// A limit of streams is reached.
+    pub fn reached(reached: Box<Reached>) -> Self {
+        let mut error = Self::new(Code::StreamLimitReached);
+        error.reached = Some(reached);
+        error
     }
 
     /// Adds a sentence for the technician. It leaves the system: nothing secret, nothing the actor
@@ -175,11 +207,17 @@ impl Error {
 
     fn problem(self, correlation_id: String) -> Problem {
         let Sentence { en, ar } = self.code.sentence();
+        let reached = self.reached.as_deref();
         Problem {
             code: self.code,
             message_en: en,
             message_ar: ar,
             details: self.details,
+            current: reached.map(|reached| reached.usage.current),
+            limit: reached.map(|reached| reached.usage.limit),
+            bound: reached.map(|reached| reached.bound.into()),
+            agency: reached.map(|reached| reached.pool.agency.to_string()),
+            offer: reached.and_then(|reached| reached.offer.map(StreamTier::from)),
             correlation_id,
         }
     }
@@ -272,6 +310,10 @@ refusals! {
     NewToken: TooManyTokens;
     /// Answers of playlists.
     Playlist: Overloaded NothingYet;
+    /// Answers of reserving a stream.
+    Reserving: StreamLimitReached RateLimited Taken QuotaUnavailable Overloaded;
+    /// Answers of setting limits of streams.
+    Limited: Overloaded;
     /// Answers of operations on stored bytes.
     Bytes: Gone RangeNotSatisfiable;
     /// Answers of signed addresses.

@@ -38,6 +38,7 @@ pub mod session;
 pub mod sessions;
 pub mod sites;
 pub mod storage;
+pub mod streams;
 pub mod timeline;
 pub mod tokens;
 mod translate;
@@ -179,7 +180,17 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(iam::events::receive_iam_event))
         .routes(routes!(iam::me::get_own_user, iam::me::set_own_settings))
         .routes(routes!(iam::me::set_own_password))
+        .routes(routes!(streams::reserve_stream))
+        .routes(routes!(streams::keep_stream))
+        .routes(routes!(streams::release_stream))
+        .routes(routes!(streams::get_stream_stats))
+        .routes(routes!(
+            streams::get_stream_limits,
+            streams::set_total_stream_limit
+        ))
+        .routes(routes!(streams::set_stream_limit))
         .routes(routes!(ws::open_hub))
+        .routes(routes!(ws::open_stream_stats))
         .routes(routes!(openapi::get_openapi))
         .routes(routes!(errors::list_errors))
         .routes(routes!(postman::get_postman))

@@ -27,6 +27,7 @@ use super::error::{self, ErrorBody, Open};
         (name = "sites", description = "Groups of cameras in one place."),
         (name = "agents", description = "The installed programs near the cameras."),
         (name = "cameras", description = "Cameras, their health and their timelines."),
+        (name = "streams", description = "Live streams: how many there are and may be, of whom."),
         (name = "playback", description = "HLS over recordings, wherever they are."),
         (name = "audit", description = "Who did what, and whether that record is whole."),
         (name = "storage", description = "What the centre stores."),
@@ -89,10 +90,12 @@ mod tests {
     use crate::http::oidc::ProviderReachable;
     use crate::http::session::FactorKind;
     use crate::http::sessions::HolderKind;
+    use crate::http::streams::{LimitBound, StreamTier};
     use crate::http::timeline::SpanState;
     use crate::http::vocabulary::{
         Cause, Language, Place, Reason, RecordingMode, Stream, UploadPolicy,
     };
+    use crate::http::ws::AlertKind;
 
     type Names = BTreeSet<String>;
 
@@ -136,6 +139,14 @@ mod tests {
                 "AuditActorKind",
                 sent(&[K::User, K::Agent, K::Console, K::System, K::Unknown]),
             ),
+            (
+                "AlertKind",
+                sent(&[
+                    AlertKind::AgencyStreams,
+                    AlertKind::TotalStreams,
+                    AlertKind::QuotaServer,
+                ]),
+            ),
             ("AuditChainState", sent(&[C::Whole, C::Broken])),
             ("Cause", sent(Cause::ALL)),
             ("Code", sent(Code::ALL)),
@@ -162,6 +173,7 @@ mod tests {
                 ]),
             ),
             ("Language", sent(Language::ALL)),
+            ("LimitBound", sent(&[LimitBound::Agency, LimitBound::Total])),
             ("Place", sent(Place::ALL)),
             (
                 "ProviderReachable",
@@ -178,6 +190,7 @@ mod tests {
                 sent(&[S::Recorded, S::Missing, S::NotYetReported, S::Unexplained]),
             ),
             ("Stream", sent(Stream::ALL)),
+            ("StreamTier", sent(&[StreamTier::Full, StreamTier::Reduced])),
             ("UploadPolicy", sent(UploadPolicy::ALL)),
             (
                 "UserStatus",

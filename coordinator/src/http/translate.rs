@@ -15,6 +15,7 @@ use crate::services::edge_source::EdgeError;
 use crate::services::iam_events::IamEventError;
 use crate::services::outside::OutsideError;
 use crate::services::playback::PlaybackError;
+use crate::services::quotas::QuotaError;
 use crate::services::storage::StorageError;
 use crate::services::timeline::TimelineError;
 use crate::services::users::UserError;
@@ -212,6 +213,19 @@ impl From<AuditError> for Error {
             AuditError::Access(error) => error.into(),
             AuditError::Broken(_) => Self::internal(&error),
             AuditError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<QuotaError> for Error {
+    fn from(error: QuotaError) -> Self {
+        match error {
+            QuotaError::Access(error) => error.into(),
+            QuotaError::Reached(reached) => Self::reached(reached),
+            QuotaError::Taken => Self::new(Code::Taken).with_details(error),
+            QuotaError::Unknown => Self::new(Code::QuotaUnavailable).with_retry_after(BUSY_SECONDS),
+            QuotaError::Ended => Code::NotFound.into(),
+            QuotaError::Store(error) => error.into(),
         }
     }
 }

@@ -77,6 +77,16 @@ impl Cameras {
             .collect())
     }
 
+    /// All of them, whoever may see them.
+    pub(super) async fn all(&self) -> Result<Vec<CameraView>, StoreError> {
+        let statuses = self.statuses().await?;
+        let cameras = self.store.cameras().await?;
+        let views = cameras
+            .into_iter()
+            .map(|camera| self.view(camera, &statuses));
+        Ok(views.collect())
+    }
+
     /// # Errors
     /// The store failed.
     pub async fn get(&self, grant: &CameraGrant) -> Result<CameraView, CameraError> {

@@ -2,6 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwapOption;
+
+use crate::domain::quota::streams::Streams;
+
 /// One counter or gauge.
 #[derive(Debug, Default)]
 pub struct Figure(AtomicU64);
@@ -55,6 +59,14 @@ pub struct Figures {
     pub edge_cache_bytes: Figure,
     /// Gauge: whether streams are counted without the server that is configured.
     pub quotas_apart: Figure,
+    /// Gauge: how many streams there are, of how many.
+    pub streams: ArcSwapOption<Streams>,
+    /// Gauge: limits of streams of which little is left.
+    pub streams_short: Figure,
+    /// Reservations of streams that were granted, prolonged ones included.
+    pub streams_granted: Figure,
+    /// Reservations of streams that were refused, for a limit or because nobody could tell.
+    pub streams_refused: Figure,
     /// Playlists rendered.
     pub playlists: Figure,
     /// Bytes of segments served to players.

@@ -15,6 +15,7 @@ pub mod cameras;
 mod console;
 pub mod credentials;
 pub mod edge_source;
+pub mod events;
 pub mod figures;
 pub mod iam_events;
 pub mod ingest;
@@ -45,11 +46,13 @@ pub use cameras::Cameras;
 pub use console::ConsoleServices;
 pub use credentials::Credentials;
 pub use edge_source::EdgeSource;
+pub use events::Events;
 pub use figures::Figures;
 pub use iam_events::IamEvents;
 pub use ingest::Ingest;
 pub use outside::Outside;
 pub use playback::Playbacks;
+pub use quotas::{QuotaSettings, Quotas};
 pub use storage::Storage;
 pub use timeline::Timelines;
 pub use tokens::{TokenNames, Tokens};
@@ -82,6 +85,7 @@ pub struct ServicesConfig {
     pub webhook: Option<Webhook>,
     /// Who else vouches for people.
     pub identity: config::Identity,
+    pub quotas: QuotaSettings,
 }
 
 impl ServicesConfig {
@@ -97,6 +101,7 @@ impl ServicesConfig {
             tokens: TokenNames::default(),
             webhook: None,
             identity: config::Identity::default(),
+            quotas: QuotaSettings::default(),
         }
     }
 }
@@ -117,6 +122,8 @@ pub struct Services {
     pub iam_events: IamEvents,
     pub credentials: Arc<Credentials>,
     pub outside: Arc<Outside>,
+    pub quotas: Arc<Quotas>,
+    pub events: Arc<Events>,
     /// Counters for the metrics page.
     pub figures: Arc<Figures>,
     /// That no other process serves the same directory; as long as these services live.
@@ -210,6 +217,10 @@ impl Services {
         let storage = Storage::new(&parts, Arc::clone(&objects));
         storage.settle().await?;
         let users = Arc::new(Users::new(&parts, Arc::clone(&credentials), passwords));
+        let events: Arc<Events> = Arc::default();
+        let quotas = Quotas::open(&parts, config.quotas.clone(), Arc::clone(&events))
+            .await
+            .map_err(in_store(directory))?;
         Ok(Self {
             agents: Agents::new(&parts),
             audit: Audit::new(&parts),
@@ -230,6 +241,8 @@ impl Services {
             users,
             credentials,
             outside,
+            quotas: Arc::new(quotas),
+            events,
             tokens,
             figures: parts.figures,
             _instance: instance,
@@ -255,11 +268,15 @@ impl Services {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
             }
         };
-        let all = futures::future::join4(
+        let all = futures::future::join5(
             housekeeping,
             self.audit.follow(),
             self.access.follow(),
             self.tokens.follow(),
+            futures::future::join(
+                self.quotas.run(stop.clone()),
+                events::cameras::follow(&self.events, &self.cameras),
+            ),
         );
         stop.run_until_cancelled(all).await;
         self.audit.finish().await;

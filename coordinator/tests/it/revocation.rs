@@ -160,10 +160,16 @@ async fn open(
     Ok(hub)
 }
 
+/// The next message about access; those with a number are about other things.
 async fn said(hub: &mut Hub) -> Value {
     loop {
         match timeout(LIMIT, hub.next()).await.unwrap() {
-            Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
+            Some(Ok(Message::Text(text))) => {
+                let message: Value = serde_json::from_str(&text).unwrap();
+                if message["seq"].is_null() {
+                    return message;
+                }
+            }
             Some(Ok(Message::Ping(_))) => {}
             other => panic!("{other:?}"),
         }

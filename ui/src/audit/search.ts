@@ -46,6 +46,8 @@ export const KINDS_OF: Readonly<Record<Topic, readonly string[]>> = {
     'token_stolen',
     'token_refused',
     'iam_event_refused',
+    'stream_refused',
+    'stream_tampered',
   ],
   people: [
     'user_created',
@@ -63,6 +65,7 @@ export const KINDS_OF: Readonly<Record<Topic, readonly string[]>> = {
     'role_deleted',
     'agency_created',
     'agency_changed',
+    'stream_limits_changed',
     'identity_linked',
     'identities_unlinked',
     'iam_event_received',

@@ -68,6 +68,9 @@ sentences! {
     SignInUnlocked: "Waits after wrong passwords were lifted.", "تم رفع الانتظار بعد كلمات المرور الخاطئة.";
     SignedIn: "Somebody signed in.", "سجّل شخص دخوله.";
     SignedOut: "Somebody signed out.", "سجّل شخص خروجه.";
+    StreamLimitsChanged: "How many streams there may be was changed.", "تم تغيير عدد البثوث المسموح بها.";
+    StreamRefused: "A stream was refused because a limit was reached.", "رُفض بثّ بسبب بلوغ الحد المسموح.";
+    StreamTampered: "Somebody reached for a stream that somebody else had reserved.", "حاول شخص التصرف في بثّ حجزه شخص آخر.";
     TokenRefused: "A token was refused that is none of this system.", "رُفض رمز لم يصدر عن هذا النظام.";
     TokenStolen: "A refresh token was presented twice; its session was ended.", "قُدّم رمز تجديد مرتين؛ فتم إنهاء جلسته.";
     UserChanged: "A user was changed.", "تم تعديل مستخدم.";

@@ -174,6 +174,17 @@ impl Actor {
             || one.user == two.user && one.permissions.rules() == two.permissions.rules()
     }
 
+    /// The agency for whose limit their streams count.
+    pub fn streams_count_for(&self) -> AgencyCode {
+        self.agency().cloned().unwrap_or_else(AgencyCode::other)
+    }
+
+    /// Whether they may know how many streams an agency has.
+    pub(in crate::services) fn sees_streams_of(&self, agency: &AgencyCode) -> bool {
+        *agency == self.streams_count_for()
+            || self.decide(Deed::ViewAgencies, Object::Of(Some(agency))) == Decision::Allowed
+    }
+
     pub(in crate::services) fn decide(&self, deed: Deed, object: Object<'_>) -> Decision {
         decide(&self.person.permissions, deed, object)
     }

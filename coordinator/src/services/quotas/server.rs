@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::domain::quota::{Limits, Reservation};
+use crate::domain::quota::Limits;
 use crate::services::Figures;
 use crate::stores::quotas::in_process::InProcess;
 use crate::stores::quotas::valkey::Shared;
@@ -59,6 +59,11 @@ impl Server {
         }
     }
 
+    /// Whether its loss has been told and its return not.
+    pub(super) fn is_lost(&self) -> bool {
+        self.missed.load(Ordering::Relaxed)
+    }
+
     #[cfg(test)]
     pub(super) fn counts(&self) -> bool {
         self.counts.load(Ordering::Acquire)
@@ -80,10 +85,10 @@ impl Server {
 
     async fn join(&self, own: &InProcess) -> Result<(), QuotasError> {
         self.connection.connect().await?;
-        self.tell(&own.live()).await?;
+        self.tell(own).await?;
         self.counts.store(true, Ordering::Release);
         // And of what began while it was told of the others.
-        self.tell(&own.live()).await?;
+        self.tell(own).await?;
         let server = self.connection.name();
         if self.missed.swap(false, Ordering::Relaxed) {
             self.figures.quotas_apart.subtract(1);
@@ -95,9 +100,13 @@ impl Server {
     }
 
     /// What runs is counted, whatever the limits are.
-    async fn tell(&self, leases: &[(Reservation, Duration)]) -> Result<(), QuotasError> {
-        for (held, left) in leases {
-            self.shared.reserve(held, *left, Limits::NONE).await?;
+    async fn tell(&self, own: &InProcess) -> Result<(), QuotasError> {
+        for (held, left) in own.live() {
+            self.shared.reserve(&held, left, Limits::NONE).await?;
+            // Given back in between: whoever did so may have been faster at the server.
+            if own.find_now(held.id).as_ref() != Some(&held) {
+                self.shared.release(&held).await?;
+            }
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use cctv_coordinator::config::Allowance;
+use cctv_coordinator::config::{Allowance, Bounded};
 use cctv_coordinator::domain::access::Deed;
 use cctv_coordinator::domain::audit::What;
 use cctv_coordinator::domain::audit::search::Search;
@@ -80,6 +80,7 @@ const OWN: &[&str] = &[
     "get_own_user",
     "get_second_factor",
     "get_session",
+    "get_stream_stats",
     "issue_tokens",
     "list_api_tokens",
     "list_cameras",
@@ -87,6 +88,7 @@ const OWN: &[&str] = &[
     "list_sites",
     "offer_second_factor",
     "open_hub",
+    "open_stream_stats",
     "receive_iam_event",
     "refresh_tokens",
     "remove_second_factor",
@@ -103,6 +105,8 @@ async fn every_operation_answers_as_the_table_says() {
     let world = crate::iam_events::world_with(|config| {
         config.limits.address = Allowance::new(100_000, 100_000);
         config.limits.user = Allowance::new(100_000, 100_000);
+        // Nobody keeps the reservation until it is asked about.
+        config.quotas.lease_seconds = Bounded::new(3600);
     })
     .await;
     let admin = world.admin().await;
@@ -170,6 +174,8 @@ async fn entries(world: &World) -> usize {
         What::PlaybackSought,
         What::PlaybackViewed,
         What::RateLimited,
+        What::StreamRefused,
+        What::StreamTampered,
         What::TokenRefused,
     ];
     let what = What::ALL.iter().copied();
@@ -188,15 +194,19 @@ fn expected_entries(operation: &Operation) -> usize {
 }
 
 /// Asked here with a wrong code or a token that nobody has, so that nothing changes; and what takes
-/// effect only when it is confirmed, or goes on with what a sign-in has begun.
+/// effect only when it is confirmed, or goes on with what a sign-in has begun. Reservations come and go
+/// with what is watched, which has entries of its own.
 const WITHOUT_ENTRY: &[&str] = &[
     "confirm_second_factor",
     "finish_sign_in",
+    "keep_stream",
     "offer_second_factor",
     // Unsigned, so it is a refusal, which is gathered.
     "receive_iam_event",
     "refresh_tokens",
+    "release_stream",
     "replace_recovery_codes",
+    "reserve_stream",
     "revoke_tokens",
 ];
 
@@ -234,6 +244,7 @@ fn check(operation: &str, [nobody, expired, disabled, agency, role, unknown, rig
 
 /// An agency's administrators see their own; `access` looks at what is in them.
 const LISTED: &[&str] = &[
+    "get_stream_limits",
     "list_agencies",
     "list_groups",
     "list_roles",
@@ -241,7 +252,12 @@ const LISTED: &[&str] = &[
     "search_audit",
 ];
 /// What operators do all day.
-const VIEWED: &[&str] = &["get_camera", "get_timeline", "prepare_playback"];
+const VIEWED: &[&str] = &[
+    "get_camera",
+    "get_timeline",
+    "prepare_playback",
+    "reserve_stream",
+];
 
 /// Every operation of the document; those after which others would find nothing come last.
 fn in_order() -> Vec<Operation> {
@@ -286,7 +302,7 @@ fn login(who: &str) -> Option<&'static str> {
 async fn ask(browser: &Browser, operation: &Operation, path: &str, body: Option<&Value>) -> u16 {
     let method = operation.method.clone();
     let headers = match operation.id.as_str() {
-        "open_hub" => HANDSHAKE,
+        "open_hub" | "open_stream_stats" => HANDSHAKE,
         _ => &[],
     };
     let answer = browser.send(method, path, body, headers).await;

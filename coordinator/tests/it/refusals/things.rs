@@ -7,7 +7,7 @@ use reqwest::Method;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use shared::clock::{Clock as _, SystemClock};
-use shared::id::{AgentId, CameraId, GroupId, PlaybackId, SessionId, UserId};
+use shared::id::{AgentId, CameraId, GroupId, PlaybackId, ReservationId, SessionId, UserId};
 use shared::testing::SegmentBuilder;
 use shared::wire::control::CommandOutcome;
 use tokio::task::JoinHandle;
@@ -30,6 +30,8 @@ pub(crate) struct Things {
     session: SessionId,
     own_session: SessionId,
     token: SessionId,
+    /// Of the administrator in the last column.
+    reservation: ReservationId,
     /// Answers what the agent is told to do.
     _answering: Option<JoinHandle<()>>,
 }
@@ -74,6 +76,10 @@ impl Things {
         let playlist = administrator
             .get(playback.body["playlist_url"].as_str().unwrap())
             .await;
+        let order = json!({ "camera_id": gate.id, "tier": "FULL" });
+        let reserved = administrator.post("/api/v1/stream/reserve", &order).await;
+        assert_eq!(reserved.status, 201, "{:?}", reserved.body);
+        let reservation = reserved.body;
         let text = String::from_utf8(playlist.bytes.to_vec()).unwrap();
         let segment = text
             .lines()
@@ -119,6 +125,11 @@ impl Things {
             session,
             own_session,
             token,
+            reservation: reservation["reservation_id"]
+                .as_str()
+                .unwrap()
+                .parse()
+                .unwrap(),
             _answering: Some(answering),
         }
     }
@@ -139,6 +150,7 @@ impl Things {
             session: SessionId::new(now),
             own_session: SessionId::new(now),
             token: SessionId::new(now),
+            reservation: ReservationId::new(now),
             _answering: None,
         }
     }
@@ -153,6 +165,7 @@ impl Things {
         let id = match template.split('/').nth(3) {
             Some("cameras") => self.camera.to_string(),
             Some("agents") => self.agent.to_string(),
+            Some("stream") => self.reservation.to_string(),
             Some("playback") => self.playback.to_string(),
             Some("iam") if operation == "end_session" => self.person.to_string(),
             Some("iam") if operation == "end_own_session" => self.own_session.to_string(),
@@ -170,7 +183,8 @@ impl Things {
             .replace("{id}", &id)
             .replace("{group_id}", &self.group.to_string())
             .replace("{session_id}", &self.session.to_string())
-            .replace("{code}", code);
+            .replace("{code}", code)
+            .replace("{agency}", &self.agency);
         assert!(!path.contains('{'), "{operation}: {path}");
         match operation {
             "get_timeline" => format!("{path}?from=2026-03-01T14:00:00Z&to=2026-03-01T15:00:00Z"),
@@ -216,6 +230,9 @@ impl Things {
             "create_agency" => json!({ "code": "FERRY", "name": name }),
             "replace_agency" => json!({ "revision": revision, "name": name }),
             "set_own_settings" => json!({ "language": "ar" }),
+            "reserve_stream" => json!({ "camera_id": self.camera, "tier": "REDUCED" }),
+            "set_stream_limit" => json!({ "full": 10, "reduced": 10, "offers_reduced": true }),
+            "set_total_stream_limit" => json!({ "full": 500, "reduced": 500 }),
             "set_own_password" => json!({ "old_password": PASSWORD, "new_password": PASSWORD }),
             other => panic!("{other} wants a body; say here which"),
         }

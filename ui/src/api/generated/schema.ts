@@ -1059,6 +1059,127 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/stream/heartbeat/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Keep a reservation
+     * @description One's own. One of somebody else does not exist here, and trying is noted.
+     */
+    post: operations['keep_stream']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/stream/limits': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** How many streams there may be */
+    get: operations['get_stream_limits']
+    /**
+     * Limit all agencies together
+     * @description As `set_stream_limit`.
+     */
+    put: operations['set_total_stream_limit']
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/stream/limits/{agency}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    /**
+     * Limit an agency
+     * @description What runs goes on, also beyond the limit; nothing new begins until there is room.
+     */
+    put: operations['set_stream_limit']
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/stream/release/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /**
+     * Give a reservation back
+     * @description One's own. What is shown by it ends.
+     */
+    delete: operations['release_stream']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/stream/reserve': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Reserve a stream
+     * @description Live pictures reserve one by themselves; this is for clients that want to know beforehand. Asked
+     *     again with the same id it is the same reservation, prolonged. Where a limit is reached the error
+     *     says which (`bound`), how much of it is used (`current`, `limit`), and with `offer` that a reduced
+     *     stream would be granted instead.
+     */
+    post: operations['reserve_stream']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/stream/stats': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** How many streams there are */
+    get: operations['get_stream_stats']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/token': {
     parameters: {
       query?: never
@@ -1185,11 +1306,34 @@ export interface paths {
     }
     /**
      * Listen
-     * @description A WebSocket (RFC 6455). The coordinator sends `HubMessage`s as text; what clients send is not
-     *     looked at. It is closed with 4401 when the session ends, within two seconds of whatever ends it,
-     *     with 1001 when the coordinator stops and with 1013 when it is busy.
+     * @description A WebSocket (RFC 6455). The coordinator sends `HubMessage`s as text: first `HELLO`, then what
+     *     stands, then what changes. A client that was away sends `{"type": "RESUME", "after": seq, "hub":
+     *     hub}` with the last number and the hub that it knows, and is told of everything that is another
+     *     since, or of everything where that was another hub. It is closed with 4401 when the session ends,
+     *     within two seconds of whatever ends it, with 1001 when the coordinator stops, with 1008 when the
+     *     client says too much and with 1013 when the system is busy.
      */
     get: operations['open_hub']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/ws/stream/stats': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Listen to how many streams there are
+     * @description As `open_hub`, with nothing but `STREAM_STATS` and, at the end, `SESSION_ENDED`.
+     */
+    get: operations['open_stream_stats']
     put?: never
     post?: never
     delete?: never
@@ -1216,6 +1360,26 @@ export interface components {
        */
       revision: number
     }
+    /** @description How many streams an agency may have. */
+    AgencyLimit: {
+      /** @example METRO */
+      agency: string
+      /**
+       * Format: int32
+       * @example 30
+       */
+      full: number
+      /**
+       * @description Whether somebody who gets no full stream is offered a reduced one.
+       * @example true
+       */
+      offers_reduced: boolean
+      /**
+       * Format: int32
+       * @example 60
+       */
+      reduced: number
+    }
     /** @description What an agency shall be called from now on. */
     AgencyReplacement: {
       name: components['schemas']['Name']
@@ -1225,6 +1389,12 @@ export interface components {
        * @example 1
        */
       revision: number
+    }
+    AgencyStreams: {
+      /** @example METRO */
+      agency: string
+      full: components['schemas']['StreamUsage']
+      reduced: components['schemas']['StreamUsage']
     }
     /** @description One enrolled agent. */
     Agent: {
@@ -1277,6 +1447,11 @@ export interface components {
     }
     /** @enum {string} */
     AgentState: 'connected' | 'offline' | 'revoked'
+    /**
+     * @description What an alert is about.
+     * @enum {string}
+     */
+    AlertKind: 'AGENCY_STREAMS' | 'TOTAL_STREAMS' | 'QUOTA_SERVER'
     /** @description A machine's token, without its text. */
     ApiToken: {
       created_at: components['schemas']['Timestamp']
@@ -1537,12 +1712,14 @@ export interface components {
       | 'wrong_password'
       | 'weak_password'
       | 'too_many_attempts'
+      | 'stream_limit_reached'
       | 'rate_limited'
       | 'internal'
       | 'unsupported'
       | 'agent_failed'
       | 'agent_offline'
       | 'provider_unreachable'
+      | 'quota_unavailable'
       | 'overloaded'
       | 'nothing_yet'
       | 'unavailable'
@@ -1724,9 +1901,14 @@ export interface components {
     HealthState: 'live' | 'stale' | 'down' | 'offline' | 'off' | 'unknown'
     /** @enum {string} */
     HolderKind: 'browser' | 'program' | 'machine'
-    /** @description What the coordinator says. */
+    /**
+     * @description What the coordinator says. Those with a `seq` say how something is from then on, in the order of
+     *     their numbers, which grow and have gaps; each replaces what was said before about the same thing.
+     */
     HubMessage:
       | {
+          /** @example 8a4c6e0f2b7d4951a3c5e7f90b1d2f34 */
+          hub: string
           server_time: components['schemas']['Timestamp']
           /** @enum {string} */
           type: 'HELLO'
@@ -1741,6 +1923,54 @@ export interface components {
           message_en: string
           /** @enum {string} */
           type: 'SESSION_ENDED'
+        }
+      | {
+          agencies: components['schemas']['AgencyStreams'][]
+          /** Format: int64 */
+          seq: number
+          total: components['schemas']['TierUsage']
+          /** @enum {string} */
+          type: 'STREAM_STATS'
+        }
+      | {
+          /** @example METRO */
+          agency?: string | null
+          /** Format: int32 */
+          full: number
+          offers_reduced?: boolean | null
+          /** Format: int32 */
+          reduced: number
+          /** Format: int64 */
+          seq: number
+          /** @enum {string} */
+          type: 'AGENCY_LIMIT_UPDATE'
+        }
+      | {
+          /** Format: uuid */
+          camera_id: string
+          newest?: components['schemas']['Timestamp'] | null
+          reason?: components['schemas']['Reason'] | null
+          /** Format: int64 */
+          seq: number
+          since?: components['schemas']['Timestamp'] | null
+          state: components['schemas']['HealthState']
+          /** @enum {string} */
+          type: 'CAMERA_STATUS'
+        }
+      | {
+          about: components['schemas']['AlertKind']
+          /** @example METRO */
+          agency?: string | null
+          at: components['schemas']['Timestamp']
+          message_ar: string
+          message_en: string
+          raised: boolean
+          /** Format: int64 */
+          seq: number
+          tier?: components['schemas']['StreamTier'] | null
+          /** @enum {string} */
+          type: 'ALERT'
+          usage?: components['schemas']['StreamUsage'] | null
         }
     /**
      * @description Something that happened to a person in the authority's identity management. What else it contains
@@ -1798,6 +2028,11 @@ export interface components {
      * @enum {string}
      */
     Language: 'en' | 'ar'
+    /**
+     * @description Whose limit was reached.
+     * @enum {string}
+     */
+    LimitBound: 'AGENCY' | 'TOTAL'
     /** @description By which somebody is known. */
     LinkedIdentity: {
       /** @example https://sso.example/realms/rta */
@@ -1864,6 +2099,21 @@ export interface components {
       /** @example TRAM */
       code: string
       name: components['schemas']['Name']
+    }
+    /** @description How many streams an agency may have from now on. */
+    NewAgencyLimit: {
+      /**
+       * Format: int32
+       * @example 30
+       */
+      full: number
+      /** @example true */
+      offers_reduced: boolean
+      /**
+       * Format: int32
+       * @example 60
+       */
+      reduced: number
     }
     /** @description Somebody at an issuer: its name and what it calls them, byte by byte. */
     NewIdentity: {
@@ -2430,6 +2680,12 @@ export interface components {
      *     (`correlation_id`).
      */
     Problem: {
+      /**
+       * @description The agency among whose streams it would have counted.
+       * @example METRO
+       */
+      agency?: string | null
+      bound?: components['schemas']['LimitBound'] | null
       code: components['schemas']['Code']
       /**
        * @description Repeated in the `X-Request-Id` header and in every log line of the request.
@@ -2437,14 +2693,27 @@ export interface components {
        */
       correlation_id: string
       /**
+       * Format: int32
+       * @description With `stream_limit_reached`: how many streams there are.
+       * @example 30
+       */
+      current?: number | null
+      /**
        * @description For the technician, in English: which field, which limit, which address.
        * @example `to` lies before `from`
        */
       details?: string | null
+      /**
+       * Format: int32
+       * @description And how many there may be.
+       * @example 30
+       */
+      limit?: number | null
       /** @example سجّل الدخول للمتابعة. */
       message_ar: string
       /** @example Sign in to continue. */
       message_en: string
+      offer?: components['schemas']['StreamTier'] | null
     }
     /**
      * @description Whether the provider answers, as far as was found out lately.
@@ -2673,6 +2942,97 @@ export interface components {
      * @enum {string}
      */
     Stream: 'main' | 'sub'
+    /** @description A reservation that goes on. */
+    StreamHeartbeat: {
+      /** Format: uuid */
+      reservation_id: string
+      /**
+       * Format: int64
+       * @description Seconds until it ends unless there is another.
+       * @example 30
+       */
+      ttl_s: number
+    }
+    /** @description How many streams there may be. */
+    StreamLimits: {
+      /** @description Those that the actor may see, by code. */
+      agencies: components['schemas']['AgencyLimit'][]
+      total: components['schemas']['TotalLimit']
+    }
+    /** @description A stream to be reserved. */
+    StreamOrder: {
+      /** Format: uuid */
+      camera_id: string
+      /**
+       * Format: uuid
+       * @description Chosen by the client, so that asking again after an answer that was lost reserves nothing
+       *     twice; chosen here when left out.
+       */
+      reservation_id?: string | null
+      tier: components['schemas']['StreamTier']
+    }
+    /** @description A stream that is reserved. */
+    StreamReservation: {
+      /**
+       * @description Whose streams it counts among: the agency of whoever watches.
+       * @example METRO
+       */
+      agency: string
+      /** Format: uuid */
+      camera_id: string
+      /**
+       * Format: int32
+       * @description Streams of the agency in this tier, this one included.
+       * @example 7
+       */
+      current: number
+      /**
+       * Format: int32
+       * @example 30
+       */
+      limit: number
+      /** Format: uuid */
+      reservation_id: string
+      tier: components['schemas']['StreamTier']
+      /**
+       * Format: int64
+       * @description Seconds until it ends unless there is a heartbeat; one every third of them is right.
+       * @example 30
+       */
+      ttl_s: number
+    }
+    /** @description How many streams there are. */
+    StreamStats: {
+      /** @description Those that the actor may see, by code: their own, and others with the permission to view them. */
+      agencies: components['schemas']['AgencyStreams'][]
+      total: components['schemas']['TierUsage']
+    }
+    /**
+     * @description What is counted apart, with limits of its own.
+     * @enum {string}
+     */
+    StreamTier: 'FULL' | 'REDUCED'
+    /**
+     * @description How many streams there are, and how many there may be. There can be more than that where the limit
+     *     was lowered: what runs goes on.
+     */
+    StreamUsage: {
+      /**
+       * Format: int32
+       * @example 7
+       */
+      current: number
+      /**
+       * Format: int32
+       * @example 30
+       */
+      limit: number
+    }
+    /** @description In both tiers. */
+    TierUsage: {
+      full: components['schemas']['StreamUsage']
+      reduced: components['schemas']['StreamUsage']
+    }
     /**
      * @description Spans that touch, do not overlap and together are the stretch that was asked for, less what
      *     lies before the camera was known.
@@ -2730,6 +3090,19 @@ export interface components {
        * @example Bearer
        */
       token_type: string
+    }
+    /** @description How many streams all agencies may have together. */
+    TotalLimit: {
+      /**
+       * Format: int32
+       * @example 500
+       */
+      full: number
+      /**
+       * Format: int32
+       * @example 500
+       */
+      reduced: number
     }
     /**
      * @description Which recorded bytes leave the site by themselves.
@@ -3064,6 +3437,15 @@ export interface components {
         'application/json': components['schemas']['ErrorBody']
       }
     }
+    /** @description `quota_unavailable`: Nobody can tell at the moment how many streams there are; try again. `overloaded`: The system is busy; try again in a moment. */
+    quota_unavailable_or_overloaded: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
     /** @description `range_not_satisfiable`: The file does not have the bytes that were asked for. */
     range_not_satisfiable: {
       headers: {
@@ -3102,6 +3484,24 @@ export interface components {
     }
     /** @description `signature_invalid`: The signature is not that of this message. */
     signature_invalid: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description `stream_limit_reached`: All streams there may be are in use. `rate_limited`: Too many requests; wait a moment and go on. */
+    stream_limit_reached_or_rate_limited: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description `taken`: This name or number is taken. */
+    taken: {
       headers: {
         [name: string]: unknown
       }
@@ -6732,6 +7132,312 @@ export interface operations {
       500: components['responses']['internal']
     }
   }
+  keep_stream: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Of the reservation. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description It goes on. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "reservation_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "ttl_s": 30
+           *     }
+           */
+          'application/json': components['schemas']['StreamHeartbeat']
+        }
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  get_stream_limits: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The limits. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "agencies": [
+           *         {
+           *           "agency": "METRO",
+           *           "full": 30,
+           *           "offers_reduced": true,
+           *           "reduced": 60
+           *         }
+           *       ],
+           *       "total": {
+           *         "full": 500,
+           *         "reduced": 500
+           *       }
+           *     }
+           */
+          'application/json': components['schemas']['StreamLimits']
+        }
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  set_total_stream_limit: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "full": 500,
+         *       "reduced": 500
+         *     }
+         */
+        'application/json': components['schemas']['TotalLimit']
+      }
+    }
+    responses: {
+      /** @description The limit as set. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "full": 500,
+           *       "reduced": 500
+           *     }
+           */
+          'application/json': components['schemas']['TotalLimit']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      408: components['responses']['request_timeout']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  set_stream_limit: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /**
+         * @description Code of the agency.
+         * @example METRO
+         */
+        agency: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "full": 30,
+         *       "offers_reduced": true,
+         *       "reduced": 60
+         *     }
+         */
+        'application/json': components['schemas']['NewAgencyLimit']
+      }
+    }
+    responses: {
+      /** @description The limit as set. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "full": 30,
+           *       "offers_reduced": true,
+           *       "reduced": 60
+           *     }
+           */
+          'application/json': components['schemas']['AgencyLimit']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      404: components['responses']['not_found']
+      408: components['responses']['request_timeout']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  release_stream: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Of the reservation. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Its stream is free. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  reserve_stream: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "camera_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+         *       "reservation_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+         *       "tier": "FULL"
+         *     }
+         */
+        'application/json': components['schemas']['StreamOrder']
+      }
+    }
+    responses: {
+      /** @description The reservation. */
+      201: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "agency": "METRO",
+           *       "camera_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "current": 7,
+           *       "limit": 30,
+           *       "reservation_id": "01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+           *       "tier": "FULL",
+           *       "ttl_s": 30
+           *     }
+           */
+          'application/json': components['schemas']['StreamReservation']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      404: components['responses']['not_found']
+      408: components['responses']['request_timeout']
+      409: components['responses']['taken']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['unsupported_media_type']
+      422: components['responses']['invalid_value']
+      429: components['responses']['stream_limit_reached_or_rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['quota_unavailable_or_overloaded']
+    }
+  }
+  get_stream_stats: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Current counts and limits. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "agencies": [
+           *         {
+           *           "agency": "METRO",
+           *           "full": {
+           *             "current": 7,
+           *             "limit": 30
+           *           },
+           *           "reduced": {
+           *             "current": 7,
+           *             "limit": 30
+           *           }
+           *         }
+           *       ],
+           *       "total": {
+           *         "full": {
+           *           "current": 7,
+           *           "limit": 30
+           *         },
+           *         "reduced": {
+           *           "current": 7,
+           *           "limit": 30
+           *         }
+           *       }
+           *     }
+           */
+          'application/json': components['schemas']['StreamStats']
+        }
+      }
+      401: components['responses']['unauthenticated']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
   issue_tokens: {
     parameters: {
       query?: never
@@ -6957,8 +7663,52 @@ export interface operations {
         content: {
           /**
            * @example {
+           *       "hub": "8a4c6e0f2b7d4951a3c5e7f90b1d2f34",
            *       "server_time": "2026-03-01T14:00:00Z",
            *       "type": "HELLO"
+           *     }
+           */
+          'application/json': components['schemas']['HubMessage']
+        }
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['cross_site']
+      426: components['responses']['upgrade_required']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
+  open_stream_stats: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description `HubMessage`s. */
+      101: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "agencies": [],
+           *       "seq": 12,
+           *       "total": {
+           *         "full": {
+           *           "current": 7,
+           *           "limit": 500
+           *         },
+           *         "reduced": {
+           *           "current": 0,
+           *           "limit": 500
+           *         }
+           *       },
+           *       "type": "STREAM_STATS"
            *     }
            */
           'application/json': components['schemas']['HubMessage']

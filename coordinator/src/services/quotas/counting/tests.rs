@@ -46,7 +46,7 @@ fn new(tier: Tier) -> Reservation {
 
 /// A coordinator that keeps to the server.
 struct Coordinator {
-    quotas: Arc<Quotas>,
+    quotas: Arc<Counting>,
     running: JoinHandle<()>,
 }
 
@@ -54,7 +54,7 @@ impl Coordinator {
     fn start(process: &Process, when_lost: WhenLost) -> Self {
         let clock = Arc::new(SystemClock::new());
         let server = Some(process.client());
-        let quotas = Quotas::new(allowed(), server, when_lost, clock, Arc::default());
+        let quotas = Counting::new(allowed(), server, when_lost, clock, Arc::default());
         let quotas = Arc::new(quotas);
         let followed = quotas.clone();
         let running = tokio::spawn(async move { followed.run(CancellationToken::new()).await });
@@ -100,7 +100,7 @@ fn granted(answer: Answer) -> u32 {
 #[tokio::test]
 async fn a_refusal_offers_less_while_there_is_room_for_it() {
     let clock = Arc::new(SystemClock::new());
-    let quotas = Quotas::new(allowed(), None, WhenLost::Refuse, clock, Arc::default());
+    let quotas = Counting::new(allowed(), None, WhenLost::Refuse, clock, Arc::default());
     for count in 1..=3 {
         assert_eq!(granted(quotas.reserve(&new(Tier::Full), TTL).await), count);
     }
@@ -130,7 +130,7 @@ async fn a_refusal_offers_less_while_there_is_room_for_it() {
 #[tokio::test]
 async fn a_limit_below_what_runs_ends_nothing_and_lets_nothing_begin() {
     let clock = Arc::new(SystemClock::new());
-    let quotas = Quotas::new(allowed(), None, WhenLost::Refuse, clock, Arc::default());
+    let quotas = Counting::new(allowed(), None, WhenLost::Refuse, clock, Arc::default());
     let held = new(Tier::Full);
     quotas.reserve(&held, TTL).await;
     quotas.reserve(&new(Tier::Full), TTL).await;
