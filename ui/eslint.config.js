@@ -97,9 +97,10 @@ export default tseslint.config(
     'people are not about footage',
   ]),
   forbid(['src/player/**'], hls, pages, [
-    ['@/timeline/*', '@/cameras/*'],
-    'the player knows neither timeline nor cameras',
+    ['@/timeline/*', '@/cameras/*', '@/wall/*'],
+    'the player knows neither timeline nor cameras nor the wall',
   ]),
+  forbid(['src/wall/**'], hls, pages),
   forbid(['src/timeline/**'], hls, pages, [
     ['@/player/*', '@/cameras/*'],
     'the timeline knows neither player nor cameras',

@@ -26,6 +26,7 @@ import { me, playback, user, uuid } from './builders'
 import { loadClip } from './clip'
 import { directoryHandlers } from './directory'
 import { hubHandlers } from './hub'
+import { liveHandlers } from './live'
 import { liveRange, playlistOf, segmentOf } from './playlist'
 import { PROBLEMS, type MockProblem } from './sentences'
 import { changeCamera, listAgents, listCameras, listSites, revokeAgent, spansOf } from './world'
@@ -248,12 +249,15 @@ const directory = directoryHandlers({
 
 const audit = auditHandlers(() => guard() ?? (isAdministrator() ? undefined : problem('forbidden')))
 
+const live = liveHandlers({ guard, problem, visible })
+
 const account = accountHandlers({ guard, isAdministrator, problem, qrSvg: qrLikeSvg })
 
 export const handlers: (HttpHandler | WebSocketHandler)[] = [
   ...session,
   ...things,
   ...footage,
+  ...live,
   ...account,
   ...directory,
   ...audit,

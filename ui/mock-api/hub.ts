@@ -7,7 +7,7 @@ type Listener = Readonly<{ send: (text: string) => void; close: (code: number) =
 const connected = new Set<Listener>()
 
 export const hubHandlers = [
-  ws.link('ws://*/ws').addEventListener('connection', ({ client }) => {
+  ws.link('*/ws').addEventListener('connection', ({ client }) => {
     const listener: Listener = {
       send: (text) => client.send(text),
       close: (code) => client.close(code),

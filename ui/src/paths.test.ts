@@ -26,6 +26,7 @@ it('every address of the interface', () => {
       "sites": "/",
       "tokens": "/tokens",
       "tokensOf": "/tokens?user=01954f3e-8d2f-7c51-a3b0-d6a4f1c2e3b4",
+      "wall": "/wall",
     }
   `)
 })

@@ -6,6 +6,7 @@ export const paths = {
   sites: () => '/',
   camera: (id: string) => `/cameras/${encodeURIComponent(id)}`,
   cameraSettings: (id: string) => `/cameras/${encodeURIComponent(id)}/settings`,
+  wall: () => '/wall',
   agents: () => '/agents',
   profile: () => '/profile',
   tokens: () => '/tokens',

@@ -40,6 +40,10 @@ export const routes: RouteObject[] = [
             lazy: async () => ({ Component: (await import('@/pages/CameraPage')).CameraPage }),
           },
           { path: '/cameras/:id/settings', element: <CameraSettingsPage /> },
+          {
+            path: '/wall',
+            lazy: async () => ({ Component: (await import('@/pages/WallPage')).WallPage }),
+          },
           { path: '/agents', element: <AgentsPage /> },
           { path: '/profile', element: <ProfilePage /> },
           { path: '/tokens', element: <TokensPage /> },

@@ -2,12 +2,18 @@
 import createClient from 'openapi-fetch'
 import { errorFrom, UnreachableError } from './errors'
 import type { paths } from './generated/schema'
+import { serverClock } from './server-clock'
 
 export const api = createClient<paths>({
   baseUrl: globalThis.location.origin,
   credentials: 'same-origin',
   // Looked up at each call, so that tests can put their own in place.
-  fetch: (request) => globalThis.fetch(request),
+  fetch: async (request) => {
+    const askedAt = performance.now()
+    const response = await globalThis.fetch(request)
+    serverClock.heard(Date.parse(response.headers.get('date') ?? ''), askedAt, performance.now())
+    return response
+  },
 })
 
 type Answer<T> = { data?: T; error?: unknown; response: Response }

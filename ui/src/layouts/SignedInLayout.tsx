@@ -58,6 +58,12 @@ export function SignedInLayout() {
               <Text id="common.nav.cameras" />
             </span>
           </NavLink>
+          <NavLink className={styles.link ?? ''} to={paths.wall()}>
+            <Icon name="wall" />
+            <span className={styles.linkName}>
+              <Text id="common.nav.wall" />
+            </span>
+          </NavLink>
           {can(me, { kind: 'agent', action: 'view' }) && (
             <NavLink className={styles.link ?? ''} to={paths.agents()}>
               <Icon name="agent" />

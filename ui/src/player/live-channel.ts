@@ -26,6 +26,8 @@ export type ChannelSnapshot = Readonly<{
 export type MakeDriver = (
   video: HTMLVideoElement,
   order: LiveOrder,
+  /** Whether the camera is believed to have pictures. */
+  expectsPictures: () => boolean,
   onChange: () => void,
 ) => LiveDriver
 
@@ -68,6 +70,8 @@ export class LiveChannel {
   #stillTimer: ReturnType<typeof setTimeout> | undefined
   #askTimer: ReturnType<typeof setTimeout> | undefined
   #refusal: unknown
+  #muted = true
+  #expectsPictures = true
   #snapshot = IDLE
 
   constructor(deps: ChannelDeps) {
@@ -120,7 +124,13 @@ export class LiveChannel {
     else this.#goMoving(order)
   }
 
+  /** Whether the camera is believed to have pictures; one that has none is not asked again and again. */
+  expect(pictures: boolean): void {
+    this.#expectsPictures = pictures
+  }
+
   setMuted(muted: boolean): void {
+    this.#muted = muted
     if (this.#current) this.#current.video.muted = muted
   }
 
@@ -128,13 +138,6 @@ export class LiveChannel {
     this.#forgetRefusal()
     if (this.#current) this.#current.driver.retry()
     else if (this.#wanted) this.#goMoving(this.#wanted)
-  }
-
-  close(): void {
-    this.#wanted = undefined
-    this.#clear()
-    this.#tell()
-    this.#listeners.clear()
   }
 
   #goMoving(order: LiveOrder): void {
@@ -174,20 +177,27 @@ export class LiveChannel {
     const video = this.#deps.pool.take()
     this.#place?.append(video)
     const { camera, rendition } = order
-    const onChange = () => this.#onChange(running)
-    const driver = this.#deps.makeDriver(video, { camera, rendition }, onChange)
-    const running: Running = { driver, video, order }
-    return running
+    const driver = this.#deps.makeDriver(
+      video,
+      { camera, rendition },
+      () => this.#expectsPictures,
+      () => this.#onChange(video),
+    )
+    return { driver, video, order }
   }
 
-  #onChange(running: Running): void {
+  /** Of whatever plays there; a driver may have something to say before it is known. */
+  #onChange(video: HTMLVideoElement): void {
+    const running = [this.#incoming, this.#current].find((one) => one?.video === video)
+    if (!running) return
     const { is } = running.driver.snapshot.state
     if (running === this.#incoming) {
       if (is === 'playing') this.#swap()
       else if (is === 'refused' || is === 'unplayable') this.#refuse(running)
-    } else if (running === this.#current && is === 'playing') {
+    } else if (is === 'playing') {
       if (this.#wanted?.still) this.#takeStill(running)
       else this.#dropStill()
+      running.video.muted = this.#muted
     }
     this.#tell()
   }
@@ -197,6 +207,7 @@ export class LiveChannel {
     this.#dropStill()
     this.#current = this.#incoming
     this.#incoming = undefined
+    this.setMuted(this.#muted)
   }
 
   /** What is shown stays; what was wanted is asked for again later. */

@@ -7,8 +7,9 @@
  * its first picture was taken and sends it. Fragments are put one behind the other, whatever was left
  * out between them, so that nothing waits for what will not come.
  */
-import type { RefusedError } from '@/api/errors'
-import { errorFrom } from '@/api/errors'
+import { api, ask } from '@/api/client'
+import { RefusedError } from '@/api/errors'
+import { limitFrom, type StreamLimit } from '@/api/stream-limit'
 import type {
   DecodeCounts,
   LiveOrder,
@@ -38,11 +39,13 @@ export type MseDeps = Readonly<{
   /** `undefined` where the browser has none of this. */
   createMediaSource: () => MediaSource | undefined
   plays: (mime: string) => boolean
+  /** Why the camera may not be seen; `undefined` when it may, or when nobody answers. */
+  refusalOf: (camera: string) => Promise<RefusedError | undefined>
 }>
 
-/** How far behind the newest picture it plays; in seconds. */
+/** How far behind the newest picture it plays, at least; in seconds. */
 const BEHIND = 0.35
-/** Further behind than this it jumps. */
+/** Further behind than this it jumps, unless fragments are longer. */
 const MOST_BEHIND = 1.5
 /** What has been shown is kept this long, and then thrown away. */
 const KEPT = 4
@@ -52,6 +55,15 @@ const MOST_WAITING = 120
 const SESSION_ENDED = 4401
 const HIDDEN = 4404
 const LIMIT_REACHED = 4429
+
+/** Where the coordinator did not say how much there is. */
+const UNKNOWN_LIMIT: StreamLimit = {
+  current: 0,
+  limit: 0,
+  bound: 'TOTAL',
+  agency: undefined,
+  offersReduced: false,
+}
 
 export const mseAddress = ({ camera, rendition }: LiveOrder): string => {
   const origin = globalThis.location.origin.replace(/^http/, 'ws')
@@ -71,6 +83,11 @@ const REAL: MseDeps = {
     return Source && new Source()
   },
   plays: (mime) => mediaSource()?.isTypeSupported(mime) ?? false,
+  refusalOf: (id) =>
+    ask(api.GET('/api/v1/cameras/{id}', { params: { path: { id } } })).then(
+      () => undefined,
+      (error: unknown) => (error instanceof RefusedError ? error : undefined),
+    ),
 }
 
 export const openMse: OpenLiveSource = (video, order, events) =>
@@ -80,6 +97,7 @@ export class MseSource implements LiveSource {
   readonly #video: HTMLVideoElement
   readonly #events: LiveSourceEvents
   readonly #deps: MseDeps
+  readonly #camera: string
   readonly #media: MediaSource | undefined
   readonly #url: string | undefined
   #socket: WebSocket | undefined
@@ -91,6 +109,8 @@ export class MseSource implements LiveSource {
   /** What was said of the bytes that come next. */
   #said: Exclude<Said, { type: 'DOWN' }> | undefined
   readonly #walls = new WallMap()
+  /** Where the buffer ended before what was added last; in seconds. */
+  #before = 0
   #bytes = 0
   #closed = false
 
@@ -98,6 +118,7 @@ export class MseSource implements LiveSource {
     this.#video = video
     this.#events = events
     this.#deps = deps
+    this.#camera = order.camera
     this.#media = deps.createMediaSource()
     if (!this.#media) {
       queueMicrotask(() => this.#fail({ is: 'codec' }))
@@ -232,9 +253,13 @@ export class MseSource implements LiveSource {
 
   /** Near the newest picture, always: what is late is left out. */
   #stayNear(): void {
-    const behind = this.#end() - this.#video.currentTime
-    if (behind > MOST_BEHIND) this.#video.currentTime = Math.max(0, this.#end() - BEHIND)
-    if (this.#video.paused && this.#end() > 0) this.#video.play().catch(() => undefined)
+    const end = this.#end()
+    const added = Math.max(0, end - this.#before)
+    this.#before = end
+    if (end - this.#video.currentTime > Math.max(MOST_BEHIND, 2 * added)) {
+      this.#video.currentTime = Math.max(0, end - Math.max(BEHIND, added))
+    }
+    if (this.#video.paused && end > 0) this.#video.play().catch(() => undefined)
   }
 
   /** Whether something is being thrown away. */
@@ -257,8 +282,15 @@ export class MseSource implements LiveSource {
   readonly #onVideoError = (): void => this.#fail({ is: 'lost' })
 
   readonly #onClose = ({ code, reason }: CloseEvent): void => {
-    const refusal = refusalOf(code, reason)
-    this.#fail(refusal ? { is: 'refused', error: refusal } : { is: 'lost' })
+    if (code === LIMIT_REACHED) this.#fail({ is: 'refused', error: limitError(reason) })
+    else if (code === SESSION_ENDED || code === HIDDEN) void this.#explain()
+    else this.#fail({ is: 'lost' })
+  }
+
+  /** A close has a number and no sentence; asking for the camera gives the refusal with its words. */
+  async #explain(): Promise<void> {
+    const error = await this.#deps.refusalOf(this.#camera)
+    this.#fail(error ? { is: 'refused', error } : { is: 'lost' })
   }
 
   #fail(trouble: Trouble): void {
@@ -268,12 +300,11 @@ export class MseSource implements LiveSource {
   }
 }
 
-/** What stands in the reason of a close: the envelope of an error, as far as it fits in 123 bytes. */
-function refusalOf(code: number, reason: string): RefusedError | undefined {
-  const status = { [SESSION_ENDED]: 401, [HIDDEN]: 404, [LIMIT_REACHED]: 429 }[code]
-  if (status === undefined) return undefined
-  const error = errorFrom(status, readJson(reason))
-  return error.name === 'RefusedError' ? error : undefined
+/** The limit that stands in the reason of a close, which has no room for sentences. */
+function limitError(reason: string): RefusedError {
+  const none = { en: '', ar: '' }
+  const limit = limitFrom(readJson(reason)) ?? UNKNOWN_LIMIT
+  return new RefusedError(429, 'too_many_attempts', none, '', undefined, limit)
 }
 
 function readSaid(text: string): Said | undefined {
