@@ -49,6 +49,7 @@ impl DemoSite {
             .iter()
             .map(|name| {
                 let settings = CameraSettings::simulated(simulator, name)
+                    .with_small(simulator)
                     .with(&format!("username = {USER:?}\npassword = {PASSWORD:?}"));
                 if *name == EDGE_ONLY {
                     settings.with("upload = \"on-demand\"")

@@ -197,6 +197,13 @@ impl CameraSettings {
         }
     }
 
+    /// With the small stream of a simulated camera that has one.
+    #[must_use]
+    pub fn with_small(self, simulator: &Simulator) -> Self {
+        let url = simulator.url(&self.name, Rendition::Sub);
+        self.with(&format!("sub_url = {:?}", url.as_str()))
+    }
+
     #[must_use]
     pub fn with(mut self, line: &str) -> Self {
         self.more.push_str(line);
