@@ -21,6 +21,7 @@ pub mod iam_events;
 pub mod ingest;
 mod instance;
 pub mod limits;
+pub mod live;
 pub mod live_hub;
 pub mod outside;
 pub mod playback;
@@ -50,6 +51,7 @@ pub use events::Events;
 pub use figures::Figures;
 pub use iam_events::IamEvents;
 pub use ingest::Ingest;
+pub use live::Live;
 pub use outside::Outside;
 pub use playback::Playbacks;
 pub use quotas::{QuotaSettings, Quotas};
@@ -114,6 +116,7 @@ pub struct Services {
     pub audit: Audit,
     pub cameras: Cameras,
     pub ingest: Ingest,
+    pub live: Live,
     pub playback: Playbacks,
     pub storage: Storage,
     pub timeline: Timelines,
@@ -221,6 +224,7 @@ impl Services {
         let quotas = Quotas::open(&parts, config.quotas.clone(), Arc::clone(&events))
             .await
             .map_err(in_store(directory))?;
+        let quotas = Arc::new(quotas);
         Ok(Self {
             agents: Agents::new(&parts),
             audit: Audit::new(&parts),
@@ -241,7 +245,8 @@ impl Services {
             users,
             credentials,
             outside,
-            quotas: Arc::new(quotas),
+            live: Live::new(&parts, Arc::clone(&quotas)),
+            quotas,
             events,
             tokens,
             figures: parts.figures,

@@ -4,7 +4,7 @@ import { exportAddress, readSearch } from './search'
 it('the address of the page is the search', () => {
   const params = new URLSearchParams('what=views&user=u1&text=%20gate%20&agency=&entry=4')
   expect(readSearch(params)).toEqual({
-    what: 'playback_prepared,playback_sought,playback_viewed',
+    what: 'live_opened,live_closed,playback_prepared,playback_sought,playback_viewed',
     user: 'u1',
     text: 'gate',
   })

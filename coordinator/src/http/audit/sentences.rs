@@ -48,6 +48,8 @@ sentences! {
     IdentityLinked: "What an identity provider calls somebody was linked to the account.", "رُبطت هوية لدى مزوّد الهوية بأحد الحسابات.";
     InviteCreated: "An enrolment code was made.", "تم إنشاء رمز تسجيل.";
     KeysRotated: "The signing keys of access tokens were changed.", "تم تغيير مفاتيح توقيع رموز الوصول.";
+    LiveClosed: "Somebody stopped watching a camera live.", "توقف شخص عن مشاهدة كاميرا مباشرة.";
+    LiveOpened: "Somebody began to watch a camera live.", "بدأ شخص بمشاهدة كاميرا مباشرة.";
     MemberAdded: "Somebody was added to a group.", "أُضيف شخص إلى مجموعة.";
     MemberRemoved: "Somebody was removed from a group.", "أُزيل شخص من مجموعة.";
     ObjectLost: "A stored recording was found missing.", "تبيّن فقدان تسجيل محفوظ.";

@@ -104,7 +104,7 @@ impl Notes {
         lock(&self.refusals).refused(kind, entry)
     }
 
-    fn note(&self, entry: Entry) {
+    pub(in crate::services) fn note(&self, entry: Entry) {
         if self.queue.try_send(entry).is_err() {
             self.lose(1);
         }
