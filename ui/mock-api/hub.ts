@@ -6,6 +6,11 @@ type Listener = Readonly<{ send: (text: string) => void; close: (code: number) =
 
 const connected = new Set<Listener>()
 
+export const HUB = '8a4c6e0f2b7d4951a3c5e7f90b1d2f34'
+
+/** What clients said, oldest first. */
+export const said: string[] = []
+
 export const hubHandlers = [
   ws.link('*/ws').addEventListener('connection', ({ client }) => {
     const listener: Listener = {
@@ -14,7 +19,8 @@ export const hubHandlers = [
     }
     connected.add(listener)
     client.addEventListener('close', () => connected.delete(listener))
-    client.send(JSON.stringify({ type: 'HELLO', server_time: new Date().toISOString() }))
+    client.addEventListener('message', ({ data }) => said.push(typeof data === 'string' ? data : ''))
+    client.send(JSON.stringify({ type: 'HELLO', hub: HUB, server_time: new Date().toISOString() }))
   }),
 ]
 

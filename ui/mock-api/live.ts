@@ -4,8 +4,7 @@
  * one gives no picture, one stands still after a while.
  */
 import { http, HttpResponse, ws, type HttpHandler } from 'msw'
-import type { Camera } from '@/api/model'
-import type { StreamStats } from '@/api/streams'
+import type { Camera, StreamStats } from '@/api/model'
 import { FRAGMENT_MS, loadClip, retimed, type Clip } from './clip'
 import type { MockProblem } from './sentences'
 
@@ -105,7 +104,7 @@ const overLimit = (): Response =>
     code: 'stream_limit_reached',
     message_en: 'All streams of the agency are in use.',
     message_ar: 'جميع بثوث الجهة قيد الاستخدام.',
-    details: LIMIT,
+    ...LIMIT,
   })
 
 const notCarried = (): Response =>

@@ -34,8 +34,7 @@ export function errorFrom(status: number, body: unknown): RefusedError | Unreach
   const { code, message_en, message_ar, correlation_id, details } = body.error
   const sentences = { en: message_en, ar: message_ar }
   const limit = limitFrom(body.error)
-  const text = typeof details === 'string' ? details : undefined
-  return new RefusedError(status, code, sentences, correlation_id, text, limit)
+  return new RefusedError(status, code, sentences, correlation_id, details ?? undefined, limit)
 }
 
 function isEnvelope(body: unknown): body is ErrorBody {

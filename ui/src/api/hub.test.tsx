@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event'
 import { http, HttpResponse } from 'msw'
 import { describe, expect, it } from 'vitest'
 import { me } from '@mock/builders'
-import { hangUp, listeners, say } from '@mock/hub'
+import { hangUp, HUB, listeners, said, say } from '@mock/hub'
 import { PROBLEMS } from '@mock/sentences'
 import { visit } from '../../testing/page'
 import { server } from '../../testing/server'
@@ -60,6 +60,49 @@ describe('what the coordinator says without being asked', () => {
     expect(await screen.findByRole('heading', { name: 'Sign in' })).toBeVisible()
     await waitFor(() => expect(listeners()).toBe(0))
     expect(screen.queryByText(SIGNED_OUT, { exact: false })).toBeNull()
+  })
+
+  it('how many streams there are, is taken over as it is said', async () => {
+    visit('/wall?layout=1x1')
+    await listening()
+    const meter = await screen.findByRole('meter', { name: 'Full streams of Dubai Metro' })
+    const use = (current: number, limit: number) => ({ current, limit })
+    say({
+      type: 'STREAM_STATS',
+      seq: 41,
+      agencies: [{ agency: 'METRO', full: use(29, 30), reduced: use(0, 60) }],
+      total: { full: use(29, 500), reduced: use(0, 1_000) },
+    })
+    await waitFor(() => expect(meter).toHaveAttribute('aria-valuetext', '29 of 30'))
+    const alert = {
+      type: 'ALERT',
+      about: 'AGENCY_STREAMS',
+      agency: 'METRO',
+      tier: 'FULL',
+      at: '2026-11-23T12:00:00.000Z',
+      message_en: 'Metro has hardly any streams left.',
+      message_ar: 'لم يبق للمترو بثوث تُذكر.',
+    } as const
+    say({ ...alert, seq: 42, raised: true })
+    expect(await screen.findByText(alert.message_en)).toBeVisible()
+    say({ ...alert, seq: 43, raised: false })
+    await waitFor(() => expect(screen.queryByText(alert.message_en)).toBeNull())
+    // Whoever was away a moment is told what came since.
+    hangUp(1000)
+    const resume = JSON.stringify({ type: 'RESUME', after: 43, hub: HUB })
+    await waitFor(() => expect(said).toContain(resume))
+  })
+
+  it('that cameras have changed is looked at, once for many', async () => {
+    const { client } = visit('/')
+    await screen.findByRole('table', { name: 'Al Rigga depot' })
+    await listening()
+    const updates = () => client.getQueryState(['cameras'])?.dataUpdateCount ?? 0
+    const before = updates()
+    const status = { type: 'CAMERA_STATUS', camera_id: me().user_id, state: 'down' } as const
+    for (let seq = 1; seq < 50; seq++) say({ ...status, seq })
+    await waitFor(() => expect(updates()).toBeGreaterThan(before))
+    expect(updates() - before).toBeLessThan(5)
   })
 
   it('is listened to again after the connection was lost', async () => {

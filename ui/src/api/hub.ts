@@ -4,10 +4,17 @@
  */
 import type { QueryClient } from '@tanstack/react-query'
 import type { HubMessage } from './model'
-import { endSession, sessionQuery } from './queries'
+import { camerasQuery, endSession, sessionQuery } from './queries'
+import { serverClock } from './server-clock'
+import { alertsQuery, streamStatsQuery, withAlert } from './streams'
 
 /** The session has ended (`coordinator/src/http/ws.rs`). */
 export const SESSION_ENDED = 4401
+
+/** What comes within this belongs together; in ms. */
+const ASK_AFTER = 200
+/** A message takes no longer than this to come; in ms. */
+const LONGEST_WAY = 500
 
 const FIRST_WAIT = 1_000
 const LONGEST_WAIT = 30_000
@@ -26,6 +33,9 @@ export function listenToHub(client: QueryClient): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined
   let failures = 0
   let stopped = false
+  let asking: ReturnType<typeof setTimeout> | undefined
+  /** The last thing that was heard, and from which hub. */
+  let last: { hub: string; seq: number } | undefined
 
   const again = () => {
     timer = setTimeout(open, waitAfter(failures, Math.random()))
@@ -35,12 +45,43 @@ export function listenToHub(client: QueryClient): () => void {
     stop()
     endSession(client)
   }
+  /** Many cameras change at once when a site goes away; they are asked for once. */
+  const askSoon = () => {
+    asking ??= setTimeout(() => {
+      asking = undefined
+      void client.invalidateQueries({ queryKey: camerasQuery.queryKey, exact: true })
+    }, ASK_AFTER)
+  }
   const hear = (message: HubMessage) => {
+    if ('seq' in message && last) last = { ...last, seq: message.seq }
     switch (message.type) {
       case 'HELLO':
         // Whatever was said while nobody listened.
         if (failures > 0) void client.invalidateQueries({ queryKey: sessionQuery.queryKey })
         failures = 0
+        hearTime(message.server_time)
+        if (last?.hub === message.hub) {
+          socket?.send(JSON.stringify({ type: 'RESUME', after: last.seq, hub: last.hub }))
+        } else {
+          // Another hub knows nothing of the old one's numbers, nor of what it warned of.
+          last = { hub: message.hub, seq: 0 }
+          client.setQueryData(alertsQuery.queryKey, [])
+        }
+        break
+      case 'STREAM_STATS':
+        client.setQueryData(streamStatsQuery.queryKey, {
+          agencies: message.agencies,
+          total: message.total,
+        })
+        break
+      case 'AGENCY_LIMIT_UPDATE':
+        void client.invalidateQueries({ queryKey: streamStatsQuery.queryKey })
+        break
+      case 'CAMERA_STATUS':
+        askSoon()
+        break
+      case 'ALERT':
+        client.setQueryData(alertsQuery.queryKey, (alerts) => withAlert(alerts ?? [], message))
         break
       case 'ACCESS_CHANGED':
         client.setQueryData(sessionQuery.queryKey, message.me)
@@ -77,14 +118,20 @@ export function listenToHub(client: QueryClient): () => void {
   function stop() {
     stopped = true
     clearTimeout(timer)
+    clearTimeout(asking)
     socket?.close()
   }
   open()
   return stop
 }
 
+function hearTime(time: string): void {
+  const now = performance.now()
+  serverClock.heard(Date.parse(time), now, now, LONGEST_WAY)
+}
+
 /** What does not follow from what somebody may do, or would be an entry of the audit each time. */
-const KEPT: ReadonlySet<string> = new Set(['session', 'farewell', 'audit'])
+const KEPT: ReadonlySet<string> = new Set(['session', 'farewell', 'audit', 'alerts'])
 
 function readMessage(data: unknown): HubMessage | undefined {
   if (typeof data !== 'string') return undefined

@@ -1,4 +1,5 @@
 /** What a refused stream says about the limit that was reached. */
+import type { Problem } from './model'
 
 export type StreamLimit = Readonly<{
   current: number
@@ -10,19 +11,16 @@ export type StreamLimit = Readonly<{
   offersReduced: boolean
 }>
 
-/** Read from an error, or from the reason of a closed connection; `undefined` when it says nothing of it. */
-export function limitFrom(body: unknown): StreamLimit | undefined {
-  if (!isObject(body)) return undefined
-  if ('details' in body && isObject(body.details)) return limitFrom(body.details)
-  const { current, limit, bound, agency, offer } = body as Record<string, unknown>
-  if (typeof current !== 'number' || typeof limit !== 'number') return undefined
+type Said = Pick<Problem, 'current' | 'limit' | 'bound' | 'agency' | 'offer'>
+
+/** Read from a refusal, or from the reason of a closed connection; `undefined` when it says nothing of it. */
+export function limitFrom(said: Said | undefined): StreamLimit | undefined {
+  if (said?.current == null || said.limit == null) return undefined
   return {
-    current,
-    limit,
-    bound: bound === 'TOTAL' ? 'TOTAL' : 'AGENCY',
-    agency: typeof agency === 'string' ? agency : undefined,
-    offersReduced: offer === 'REDUCED',
+    current: said.current,
+    limit: said.limit,
+    bound: said.bound ?? 'AGENCY',
+    agency: said.agency ?? undefined,
+    offersReduced: said.offer === 'REDUCED',
   }
 }
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null

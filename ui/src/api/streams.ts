@@ -1,22 +1,29 @@
 /** How many streams are watched, of how many. */
 import { queryOptions } from '@tanstack/react-query'
-import { ask } from './client'
-
-/** Of one kind of stream. */
-export type StreamUse = Readonly<{ current: number; limit: number }>
-export type StreamUses = Readonly<{ full: StreamUse; reduced: StreamUse }>
-export type StreamStats = Readonly<{
-  agencies: readonly Readonly<{ agency: string } & StreamUses>[]
-  total: StreamUses
-}>
+import { api, ask } from './client'
+import type { Alert } from './model'
 
 export const streamStatsQuery = queryOptions({
   queryKey: ['stream-stats'],
-  queryFn: async ({ signal }) => {
-    const response = await globalThis.fetch('/api/v1/stream/stats', { signal })
-    const body: unknown = await response.json()
-    return ask(Promise.resolve({ data: body as StreamStats, error: body, response }))
-  },
+  queryFn: ({ signal }) => ask(api.GET('/api/v1/stream/stats', { signal })),
   // The hub pushes what changes; this is for what was missed.
   refetchInterval: 15_000,
 })
+
+/** What the coordinator warns of at the moment; only the hub tells. */
+export const alertsQuery = queryOptions({
+  queryKey: ['alerts'],
+  queryFn: (): readonly Alert[] => [],
+  initialData: [],
+  staleTime: Infinity,
+  gcTime: Infinity,
+})
+
+/** With one more alert, or one less. */
+export function withAlert(alerts: readonly Alert[], news: Alert): readonly Alert[] {
+  const others = alerts.filter(
+    ({ about, agency, tier }) =>
+      about !== news.about || agency !== news.agency || tier !== news.tier,
+  )
+  return news.raised ? [...others, news] : others
+}

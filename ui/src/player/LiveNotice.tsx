@@ -32,7 +32,7 @@ export function LiveNotice({ live, explanation }: Props) {
       return (
         <div className={styles.notice}>
           {explanation ? <Icon name="alert" size={20} /> : <Spinner size={20} />}
-          <p>{explanation ?? text(state.attempt === 0 ? 'live.connecting' : 'live.tryingAgain')}</p>
+          <p>{explanation ?? <ConnectingText attempt={state.attempt} error={state.error} />}</p>
         </div>
       )
     case 'stale':
@@ -64,6 +64,15 @@ export function LiveNotice({ live, explanation }: Props) {
         </div>
       )
   }
+}
+
+type ConnectingProps = Readonly<{ attempt: number; error: unknown }>
+
+function ConnectingText({ attempt, error }: ConnectingProps) {
+  const text = useText()
+  const language = useLanguage()
+  if (error instanceof RefusedError) return <>{errorSentence(error, language, text)}</>
+  return <>{text(attempt === 0 ? 'live.connecting' : 'live.tryingAgain')}</>
 }
 
 type OldProps = Readonly<{ live: Live; icon: IconName; explanation: string | undefined }>

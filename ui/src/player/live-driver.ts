@@ -161,7 +161,7 @@ export class LiveDriver {
         this.#goBy('blocked')
         break
       case 'lost':
-        this.#tryAgain()
+        this.#tryAgain(trouble.error)
         break
     }
   }
@@ -174,11 +174,11 @@ export class LiveDriver {
     this.#tell()
   }
 
-  #tryAgain(): void {
+  #tryAgain(error?: unknown): void {
     this.#source?.close()
     this.#source = undefined
     const delay = RETRY_DELAYS[Math.min(this.#machine.attempt, RETRY_DELAYS.length - 1)] ?? 0
-    this.#send({ type: 'lost' })
+    this.#send(error === undefined ? { type: 'lost' } : { type: 'lost', error })
     this.#retry = setTimeout(() => this.#open(), delay * (0.5 + this.#deps.chance()))
   }
 

@@ -13,8 +13,8 @@ export type Trouble =
   | Readonly<{ is: 'codec' }>
   /** The coordinator answers, but pictures do not get through. */
   | Readonly<{ is: 'blocked' }>
-  /** It worked, or nobody answers: to be tried again. */
-  | Readonly<{ is: 'lost' }>
+  /** It worked, or nobody answers, or not now: to be tried again. */
+  | Readonly<{ is: 'lost'; error?: unknown }>
 
 export type LiveSourceEvents = Readonly<{
   /** Nothing more comes from a source that had trouble. */

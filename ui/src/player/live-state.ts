@@ -14,8 +14,8 @@ export type Down = Readonly<{
 
 export type LiveState =
   | Readonly<{ is: 'idle' }>
-  /** `attempt` counts what failed in a row before. */
-  | Readonly<{ is: 'connecting'; attempt: number }>
+  /** `attempt` counts what failed in a row before; `error` is what the coordinator said last. */
+  | Readonly<{ is: 'connecting'; attempt: number; error?: unknown }>
   | Readonly<{ is: 'playing' }>
   /** There is a picture, and it is old. */
   | Readonly<{ is: 'stale' }>
@@ -31,7 +31,7 @@ export type LiveEvent =
   | Readonly<{ type: 'picture'; age: number | undefined }>
   | Readonly<{ type: 'down'; down: Down }>
   /** The connection is lost or was never made; it is tried again. */
-  | Readonly<{ type: 'lost' }>
+  | Readonly<{ type: 'lost'; error?: unknown }>
   | Readonly<{ type: 'refused'; error: unknown }>
   | Readonly<{ type: 'unplayable' }>
   | Readonly<{ type: 'close' }>
@@ -44,6 +44,7 @@ const CATCHING_UP = 2_000
 export class LiveMachine {
   #state: LiveState = { is: 'idle' }
   #attempt = 0
+  #error: unknown
   /** When the first picture of this connection came. */
   #first: number | undefined
   readonly #freshness = new Freshness()
@@ -80,7 +81,7 @@ export class LiveMachine {
       case 'open':
         this.#first = undefined
         this.#freshness.forget()
-        return { is: 'connecting', attempt: this.#attempt }
+        return this.#connecting()
       case 'close':
         this.#attempt = 0
         this.#freshness.forget()
@@ -88,7 +89,8 @@ export class LiveMachine {
       case 'lost':
         this.#first = undefined
         this.#attempt++
-        return { is: 'connecting', attempt: this.#attempt }
+        this.#error = event.error
+        return this.#connecting()
       case 'refused':
         return { is: 'refused', error: event.error }
       case 'unplayable':
@@ -99,12 +101,18 @@ export class LiveMachine {
         // A picture of what was shown before says nothing about what was asked for since.
         if (!isUnderWay(state)) return state
         this.#attempt = 0
+        this.#error = undefined
         this.#first ??= now
         this.#freshness.picture(now, event.age)
         return this.#judged(now, { is: 'playing' })
       case 'tick':
         return this.#withTime(state, now)
     }
+  }
+
+  #connecting(): LiveState {
+    const state = { is: 'connecting', attempt: this.#attempt } as const
+    return this.#error === undefined ? state : { ...state, error: this.#error }
   }
 
   #withTime(state: LiveState, now: number): LiveState {

@@ -303,18 +303,16 @@ export class MseSource implements LiveSource {
 /** The limit that stands in the reason of a close, which has no room for sentences. */
 function limitError(reason: string): RefusedError {
   const none = { en: '', ar: '' }
-  const limit = limitFrom(readJson(reason)) ?? UNKNOWN_LIMIT
-  return new RefusedError(429, 'too_many_attempts', none, '', undefined, limit)
+  const limit = limitFrom(readObject(reason)) ?? UNKNOWN_LIMIT
+  return new RefusedError(429, 'stream_limit_reached', none, '', undefined, limit)
 }
 
-function readSaid(text: string): Said | undefined {
-  const said = readJson(text)
-  return typeof said === 'object' && said !== null && 'type' in said ? (said as Said) : undefined
-}
+const readSaid = (text: string): Said | undefined => readObject(text) as Said | undefined
 
-function readJson(text: string): unknown {
+function readObject(text: string): object | undefined {
   try {
-    return JSON.parse(text)
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? value : undefined
   } catch {
     return undefined
   }

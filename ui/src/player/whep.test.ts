@@ -183,8 +183,8 @@ describe('a WHEP session', () => {
   })
 
   it('that is over the limit says which', async () => {
-    const details = { current: 30, limit: 30, bound: 'AGENCY', agency: 'METRO', offer: 'REDUCED' }
-    reply = () => Promise.resolve(refusal(429, 'stream_limit_reached', { details }))
+    const facts = { current: 30, limit: 30, bound: 'AGENCY', agency: 'METRO', offer: 'REDUCED' }
+    reply = () => Promise.resolve(refusal(429, 'stream_limit_reached', facts))
     open()
     await settle()
     const [trouble] = troubles

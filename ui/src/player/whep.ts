@@ -192,7 +192,7 @@ function troubleOf(error: RefusedError | UnreachableError): Trouble {
   if (error instanceof UnreachableError) return { is: 'lost' }
   if (error.code.toLowerCase() === 'codec_not_carried') return { is: 'codec' }
   // Busy, or on its way up: neither is an answer to what was asked.
-  if (error.status >= 500) return { is: 'lost' }
+  if (error.status >= 500 || error.code === 'rate_limited') return { is: 'lost', error }
   return { is: 'refused', error }
 }
 

@@ -1,8 +1,10 @@
 import { useQuery } from '@tanstack/react-query'
 import { agenciesQuery, sessionQuery } from '@/api/queries'
 import { canSome } from '@/access/can'
-import { streamStatsQuery, type StreamUse, type StreamUses } from '@/api/streams'
+import type { StreamUsage, TierUsage } from '@/api/model'
+import { alertsQuery, streamStatsQuery } from '@/api/streams'
 import { useFormat, useLanguage, useText } from '@/i18n/use-text'
+import { Notice } from '@/ui/Notice'
 import styles from './QuotaBars.module.css'
 
 /** From here on somebody should do something about it. */
@@ -12,12 +14,19 @@ const TIGHT = 0.8
 export function QuotaBars() {
   const text = useText()
   const names = useAgencyNames()
+  const language = useLanguage()
   const { data } = useQuery(streamStatsQuery)
+  const { data: alerts } = useQuery(alertsQuery)
   if (!data) return null
   const { agencies, total } = data
   return (
     <section className={styles.frame} aria-label={text('wall.quotas')}>
       <h2 className={styles.title}>{text('wall.quotas')}</h2>
+      {alerts.map(({ about, agency, tier, message_ar, message_en }) => (
+        <Notice key={`${about} ${agency ?? ''} ${tier ?? ''}`} tone="warn">
+          {language === 'ar' ? message_ar : message_en}
+        </Notice>
+      ))}
       <ul className={styles.list}>
         {agencies.map((one) => (
           <li key={one.agency}>
@@ -47,7 +56,7 @@ function useAgencyNames(): ReadonlyMap<string, string> {
   return new Map(agencies?.map(({ code, name }) => [code, name[language]]))
 }
 
-type AgencyProps = Readonly<{ name: string }> & StreamUses
+type AgencyProps = Readonly<{ name: string }> & TierUsage
 
 function Agency({ name, full, reduced }: AgencyProps) {
   const text = useText()
@@ -68,7 +77,7 @@ function Agency({ name, full, reduced }: AgencyProps) {
   )
 }
 
-type BarProps = Readonly<{ label: string; short: string; use: StreamUse }>
+type BarProps = Readonly<{ label: string; short: string; use: StreamUsage }>
 
 function Bar({ label, short, use }: BarProps) {
   const text = useText()
