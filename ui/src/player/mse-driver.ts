@@ -7,9 +7,8 @@
  * its first picture was taken and sends it. Fragments are put one behind the other, whatever was left
  * out between them, so that nothing waits for what will not come.
  */
-import { api, ask } from '@/api/client'
-import { RefusedError } from '@/api/errors'
-import { limitFrom, type StreamLimit } from '@/api/stream-limit'
+import type { RefusedError } from '@/api/errors'
+import { limitRefusal, viewRefusal } from './refusals'
 import type {
   DecodeCounts,
   LiveOrder,
@@ -40,7 +39,9 @@ export type MseDeps = Readonly<{
   createMediaSource: () => MediaSource | undefined
   plays: (mime: string) => boolean
   /** Why the camera may not be seen; `undefined` when it may, or when nobody answers. */
-  refusalOf: (camera: string) => Promise<RefusedError | undefined>
+  viewRefusal: (order: LiveOrder) => Promise<RefusedError | undefined>
+  /** Which limit is reached; `undefined` when none is any more, or when nobody answers. */
+  limitRefusal: (order: LiveOrder) => Promise<RefusedError | undefined>
 }>
 
 /** How far behind the newest picture it plays, at least; in seconds. */
@@ -55,15 +56,6 @@ const MOST_WAITING = 120
 const SESSION_ENDED = 4401
 const HIDDEN = 4404
 const LIMIT_REACHED = 4429
-
-/** Where the coordinator did not say how much there is. */
-const UNKNOWN_LIMIT: StreamLimit = {
-  current: 0,
-  limit: 0,
-  bound: 'TOTAL',
-  agency: undefined,
-  offersReduced: false,
-}
 
 export const mseAddress = ({ camera, rendition }: LiveOrder): string => {
   const origin = globalThis.location.origin.replace(/^http/, 'ws')
@@ -83,11 +75,8 @@ const REAL: MseDeps = {
     return Source && new Source()
   },
   plays: (mime) => mediaSource()?.isTypeSupported(mime) ?? false,
-  refusalOf: (id) =>
-    ask(api.GET('/api/v1/cameras/{id}', { params: { path: { id } } })).then(
-      () => undefined,
-      (error: unknown) => (error instanceof RefusedError ? error : undefined),
-    ),
+  viewRefusal,
+  limitRefusal,
 }
 
 export const openMse: OpenLiveSource = (video, order, events) =>
@@ -97,7 +86,7 @@ export class MseSource implements LiveSource {
   readonly #video: HTMLVideoElement
   readonly #events: LiveSourceEvents
   readonly #deps: MseDeps
-  readonly #camera: string
+  readonly #order: LiveOrder
   readonly #media: MediaSource | undefined
   readonly #url: string | undefined
   #socket: WebSocket | undefined
@@ -118,7 +107,7 @@ export class MseSource implements LiveSource {
     this.#video = video
     this.#events = events
     this.#deps = deps
-    this.#camera = order.camera
+    this.#order = order
     this.#media = deps.createMediaSource()
     if (!this.#media) {
       queueMicrotask(() => this.#fail({ is: 'codec' }))
@@ -281,15 +270,16 @@ export class MseSource implements LiveSource {
 
   readonly #onVideoError = (): void => this.#fail({ is: 'lost' })
 
-  readonly #onClose = ({ code, reason }: CloseEvent): void => {
-    if (code === LIMIT_REACHED) this.#fail({ is: 'refused', error: limitError(reason) })
-    else if (code === SESSION_ENDED || code === HIDDEN) void this.#explain()
+  readonly #onClose = ({ code }: CloseEvent): void => {
+    const { viewRefusal: view, limitRefusal: limit } = this.#deps
+    if (code === LIMIT_REACHED) void this.#explain(limit)
+    else if (code === SESSION_ENDED || code === HIDDEN) void this.#explain(view)
     else this.#fail({ is: 'lost' })
   }
 
-  /** A close has a number and no sentence; asking for the camera gives the refusal with its words. */
-  async #explain(): Promise<void> {
-    const error = await this.#deps.refusalOf(this.#camera)
+  /** A close has a number and no sentence; another question gives the refusal with its words. */
+  async #explain(ask: MseDeps['viewRefusal']): Promise<void> {
+    const error = await ask(this.#order)
     this.#fail(error ? { is: 'refused', error } : { is: 'lost' })
   }
 
@@ -298,13 +288,6 @@ export class MseSource implements LiveSource {
     this.close()
     this.#events.onTrouble(trouble)
   }
-}
-
-/** The limit that stands in the reason of a close, which has no room for sentences. */
-function limitError(reason: string): RefusedError {
-  const none = { en: '', ar: '' }
-  const limit = limitFrom(readObject(reason)) ?? UNKNOWN_LIMIT
-  return new RefusedError(429, 'stream_limit_reached', none, '', undefined, limit)
 }
 
 const readSaid = (text: string): Said | undefined => readObject(text) as Said | undefined
