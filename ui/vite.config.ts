@@ -23,7 +23,7 @@ export default defineConfig(({ mode }) => ({
   },
   server: {
     proxy: {
-      '/api': { target: coordinator, changeOrigin: false },
+      '/api': { target: coordinator, changeOrigin: false, ws: true },
       '/ws': { target: coordinator, changeOrigin: false, ws: true },
     },
   },

@@ -75,7 +75,7 @@ class FakeSocket extends EventTarget {
   }
 
   bytes(text: string) {
-    const { buffer } = new Uint8Array([...text].map((letter) => letter.charCodeAt(0)))
+    const { buffer } = Uint8Array.from(text, (letter) => letter.charCodeAt(0))
     this.dispatchEvent(new MessageEvent('message', { data: buffer }))
   }
 
