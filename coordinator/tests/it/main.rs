@@ -25,6 +25,7 @@ mod playback;
 mod refusals;
 mod revocation;
 mod session;
+mod streams;
 mod tricks;
 mod tunnel;
 mod world;

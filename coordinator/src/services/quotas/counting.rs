@@ -14,6 +14,8 @@ use shared::id::ReservationId;
 use tokio_util::sync::CancellationToken;
 
 use super::server::Server;
+#[cfg(test)]
+use crate::domain::quota::Allowed;
 use crate::domain::quota::{AllAllowed, Bound, Limits, Pool, Reservation, Tier, Usage, Verdict};
 use crate::services::Figures;
 use crate::stores::quotas::Quotas as _;
@@ -224,3 +226,5 @@ fn shorter(ttl: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk;

@@ -40,6 +40,15 @@ impl Server {
         }
     }
 
+    /// One whose leases end by this clock.
+    #[cfg(test)]
+    pub(super) fn simulated(connection: Arc<Valkey>, clock: Arc<dyn shared::clock::Clock>) -> Self {
+        Self {
+            shared: Shared::simulated(connection.clone(), clock),
+            ..Self::new(connection, Arc::default())
+        }
+    }
+
     /// What it says; `None` while its word does not count.
     pub(super) async fn ask<T>(
         &self,
@@ -83,7 +92,7 @@ impl Server {
         }
     }
 
-    async fn join(&self, own: &InProcess) -> Result<(), QuotasError> {
+    pub(super) async fn join(&self, own: &InProcess) -> Result<(), QuotasError> {
         self.connection.connect().await?;
         self.tell(own).await?;
         self.counts.store(true, Ordering::Release);

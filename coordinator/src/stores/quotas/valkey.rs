@@ -39,6 +39,15 @@ impl Shared {
         }
     }
 
+    /// The same with leases that end by this clock.
+    #[cfg(test)]
+    pub(crate) fn simulated(server: Arc<Valkey>, clock: Arc<dyn shared::clock::Clock>) -> Self {
+        Self {
+            moment: Moment::Simulated(clock),
+            ..Self::new(server)
+        }
+    }
+
     /// The moment as the scripts want it.
     fn now(&self) -> String {
         match &self.moment {
@@ -189,10 +198,7 @@ mod tests {
         server.connect().await.unwrap();
         suite::run(async |clock| {
             server.clear().await;
-            Shared {
-                moment: Moment::Simulated(clock),
-                ..Shared::new(server.clone())
-            }
+            Shared::simulated(server.clone(), clock)
         })
         .await;
     }

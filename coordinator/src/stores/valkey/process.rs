@@ -115,7 +115,8 @@ impl Process {
             url: format!("{scheme}://:{password}@127.0.0.1:{}/1", self.port).into(),
             name,
             authority,
-            patience: Duration::from_secs(2),
+            // A busy host is no server that is lost.
+            patience: Duration::from_secs(10),
         };
         Arc::new(Valkey::new(server).unwrap())
     }

@@ -1,14 +1,14 @@
 //! Quotas with and without the server they are counted on.
 
-use shared::clock::SystemClock;
+use shared::clock::{SimulatedClock, SystemClock};
 use shared::id::{CameraId, UserId};
 use shared::time::WallTime;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval};
 
+use super::walk::{Done, Walk};
 use super::*;
 use crate::domain::agency::AgencyCode;
-use crate::domain::quota::Allowed;
 use crate::stores::valkey::process::Process;
 
 const TTL: Duration = Duration::from_secs(30);
@@ -201,4 +201,91 @@ async fn a_coordinator_that_dies_leaves_nothing_behind() {
         granted(other.quotas.reserve(&new(Tier::Full), TTL).await),
         1
     );
+}
+
+fn simulated() -> Arc<SimulatedClock> {
+    let clock = Arc::new(SimulatedClock::new(WallTime::from_secs(1_800_000_000)));
+    clock.advance(Duration::from_secs(1_000));
+    clock
+}
+
+/// Everything that there is a rule for has happened, and often.
+fn assert_eventful(done: Done) {
+    let Done {
+        operations,
+        granted,
+        again,
+        refused,
+        taken,
+        prolonged,
+        released,
+        too_late,
+        expired,
+        crashes,
+    } = done;
+    for times in [
+        granted, again, refused, taken, prolonged, released, too_late, expired, crashes,
+    ] {
+        assert!(times > operations / 1_000, "{done:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_million_operations_in_this_process_count_what_lives() {
+    let clock = simulated();
+    let mut walk = Walk::new(1, clock.clone(), true);
+    let fresh = |allowed| {
+        let clock = clock.clone();
+        Counting::new(allowed, None, WhenLost::Refuse, clock, Arc::default())
+    };
+    let mut coordinators = [fresh(walk.allowed())];
+    for _ in 0..1_000_000 {
+        if let Some(crashed) = walk.step(&coordinators).await {
+            coordinators[crashed] = fresh(walk.allowed());
+        }
+    }
+    assert_eventful(walk.done);
+}
+
+/// Two coordinators on one server: as many operations as fit into the time, and a few thousand however
+/// slow the host is.
+#[tokio::test]
+async fn thousands_of_operations_on_a_server_count_what_lives() {
+    let process = Process::start(false).await;
+    let clock = simulated();
+    let mut walk = Walk::new(2, clock.clone(), false);
+    let fresh = async |allowed| {
+        let mut counting = Counting::new(
+            allowed,
+            None,
+            WhenLost::Refuse,
+            clock.clone(),
+            Arc::default(),
+        );
+        let server = Server::simulated(process.client(), clock.clone());
+        server.join(&counting.own).await.unwrap();
+        counting.server = Some(server);
+        counting
+    };
+    let mut coordinators = [fresh(walk.allowed()).await, fresh(walk.allowed()).await];
+    let until = Instant::now() + Duration::from_secs(15);
+    while walk.done.operations < 5_000 || Instant::now() < until {
+        if let Some(crashed) = walk.step(&coordinators).await {
+            coordinators[crashed] = fresh(walk.allowed()).await;
+        }
+    }
+    assert_eventful(walk.done);
+}
+
+#[tokio::test]
+async fn what_was_given_back_elsewhere_is_not_revived() {
+    let process = Process::start(false).await;
+    let one = Coordinator::start(&process, WhenLost::Refuse);
+    let other = Coordinator::start(&process, WhenLost::Refuse);
+    until("the server", async || one.is_joined() && other.is_joined()).await;
+    let held = new(Tier::Full);
+    granted(one.quotas.reserve(&held, TTL).await);
+    assert!(other.quotas.release(&held).await);
+    assert!(!one.quotas.heartbeat(&held, TTL).await);
+    assert_eq!((one.count().await, other.count().await), (0, 0));
 }
