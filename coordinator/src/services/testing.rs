@@ -48,9 +48,14 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub(super) async fn with(change: impl FnOnce(&mut ServicesConfig)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut config = ServicesConfig::new(directory.path());
         config.reserve_bytes = 0;
+        change(&mut config);
         Self::start(
             directory,
             config,

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::{SinkExt as _, StreamExt as _};
 use reqwest::Method;
@@ -422,8 +421,5 @@ async fn a_client_that_floods_the_hub_is_shown_out_and_nobody_else() {
     quiet.send(Message::text(far.to_string())).await.unwrap();
     scene.limit("METRO", 5, 5).await;
     hear(&mut quiet, limit_of("METRO")).await;
-    tokio::time::timeout(Duration::from_secs(20), quiet.close(None))
-        .await
-        .unwrap()
-        .unwrap();
+    timeout(LIMIT, quiet.close(None)).await.unwrap().unwrap();
 }
