@@ -79,7 +79,8 @@ impl Live {
     /// The actor may not, the camera has no such stream, or a limit is reached.
     pub async fn open(&self, grant: &CameraGrant, wanted: Wanted) -> Result<Viewing, LiveError> {
         let camera = grant.for_deed(Deed::ViewCamera)?;
-        if !camera.streams.contains(&wanted.stream) {
+        // Every camera has a main stream, also one whose agent has not listed it yet.
+        if wanted.stream != StreamKind::Main && !camera.streams.contains(&wanted.stream) {
             return Err(LiveError::NoSuchStream);
         }
         let tier = match wanted.stream {
