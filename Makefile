@@ -90,7 +90,7 @@ test-oidc: packages $(OIDC_STAMP) ## Sign-ins and tokens of a real identity prov
 	cargo test --locked -p cctv-coordinator --test it oidc::
 
 .PHONY: e2e
-e2e: test-packages build ## The pages in Chromium against real programs
+e2e: test-packages build $(OIDC_STAMP) ## The pages in Chromium against real programs
 	@$(BIN)/demo --browser-tests
 
 .PHONY: soak

@@ -71,6 +71,8 @@ test.describe('somebody who reads Arabic', () => {
       await page.getByLabel('User name').fill(login)
       await page.getByLabel('Password').fill(password)
       await page.getByRole('button', { name: 'Sign in' }).click()
+      // The sign-in page has the switch as well, and nobody there whose language it were.
+      await expect(page.getByRole('button', { name: /Sign out|تسجيل الخروج/ })).toBeVisible()
     }
     await signIn(visitor)
     const html = visitor.locator('html')

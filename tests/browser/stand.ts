@@ -9,6 +9,9 @@ function demanded(name: string): string {
 export const stand = {
   /** Where pages and API are served. */
   url: demanded('BASE_URL'),
+  /** Where people come through the identity provider, and the provider's name. */
+  signOnUrl: demanded('CCTV_SIGN_ON_URL'),
+  issuer: demanded('CCTV_ISSUER'),
   login: process.env['CCTV_LOGIN'] ?? 'admin',
   password: demanded('CCTV_PASSWORD'),
   /** Name of the camera whose footage stays at its site until somebody looks at it. */

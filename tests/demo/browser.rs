@@ -2,12 +2,16 @@
 
 use anyhow::{Context as _, Result, ensure};
 use support::group;
+use tempfile::TempDir;
 use tokio::process::Command;
 
+use crate::sign_on::SignOn;
 use crate::{Demo, check, say, street};
 
 /// Runs the browser specs once every camera has footage.
 pub(crate) async fn test_pages(demo: &Demo) -> Result<()> {
+    let directory = TempDir::with_prefix("cctv-sign-on-")?;
+    let mut sign_on = SignOn::start(directory.path()).await?;
     check::every_camera(demo).await?;
     say("Testing the pages in Chromium …");
     let pages = support::repository().join("ui");
@@ -19,6 +23,8 @@ pub(crate) async fn test_pages(demo: &Demo) -> Result<()> {
         .env("CCTV_LOGIN", "admin")
         .env("CCTV_PASSWORD", demo.centre.first_password()?)
         .env("CCTV_EDGE_ONLY_CAMERA", street::EDGE_ONLY)
+        .env("CCTV_SIGN_ON_URL", sign_on.centre.url())
+        .env("CCTV_ISSUER", &sign_on.issuer)
         .status()
         .await
         .with_context(|| {
@@ -27,6 +33,7 @@ pub(crate) async fn test_pages(demo: &Demo) -> Result<()> {
                 pages.display()
             )
         })?;
+    sign_on.centre.stop().await?;
     ensure!(status.success(), "the browser tests ended with {status}");
     Ok(())
 }

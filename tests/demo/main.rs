@@ -5,6 +5,7 @@
 
 mod browser;
 mod check;
+mod sign_on;
 mod street;
 
 use std::io::Write as _;

@@ -1,7 +1,7 @@
 // An OpenID Connect provider as an authority would run one (the npm package oidc-provider), with two additions for
 // the tests of the coordinator: accounts are told to it, and what it signs can be spoilt on its way out.
 //
-// Usage: provider.mjs PORT (0 for a free one). Prints the issuer once it serves. Ends with its standard input.
+// Usage: provider.mjs PORT [CALLBACK] (0 for a free port; where the client wants people back). Prints the issuer once it serves. Ends with its standard input.
 //
 //   PUT  /test/accounts   {"layla": {"name": "Layla", ...}}            the people by subject, and their claims
 //   PUT  /test/spoil      {"claims": {...}, "algorithm": "none"}          how the next ID tokens are spoilt; {} for not
@@ -14,7 +14,7 @@ import { Provider } from 'oidc-provider'
 
 const CLIENT = 'cctv'
 const SECRET = 'a-secret-for-tests-of-the-coordinator'
-const CALLBACK = 'https://cctv.example/api/v1/session/oidc/callback'
+const CALLBACK = process.argv[3] ?? 'https://cctv.example/api/v1/session/oidc/callback'
 
 let accounts = {}
 let spoil = {}

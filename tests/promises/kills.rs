@@ -33,7 +33,8 @@ async fn a_killed_agent_loses_at_most_a_second_and_explains_it() -> Result<()> {
         scene.recorded_since("hall", now()).await?;
         kills.push(killed);
     }
-    let range = TimeRange::new(scene.began, now())?;
+    // The first kill may come so soon that the newest footage it left is from before the beginning.
+    let range = TimeRange::new(scene.began - LOST_BEFORE_KILL, now())?;
     for name in ["gate", "hall"] {
         let timeline = scene
             .accounted(name, range, Duration::from_secs(60))

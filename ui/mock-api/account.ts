@@ -1,13 +1,19 @@
 /** Sessions, second factors and API tokens of the mock. One store for everybody: one person at a time. */
 import { http, HttpResponse, type HttpHandler } from 'msw'
-import type { ApiToken, ApiTokenRequest, SignedInAt } from '@/api/model'
+import type {
+  ApiToken,
+  ApiTokenRequest,
+  LinkedIdentity,
+  NewIdentity,
+  SignedInAt,
+} from '@/api/model'
 import { uuid } from './builders'
 import type { MockProblem } from './sentences'
 
 type Tools = Readonly<{
   guard: () => Response | undefined
   isAdministrator: () => boolean
-  problem: (code: MockProblem) => Response
+  problem: (code: MockProblem, details?: string) => Response
   qrSvg: () => string
 }>
 
@@ -43,7 +49,15 @@ const firstToken = (): ApiToken => ({
   last_used: '2026-11-23T08:59:00.000Z',
 })
 
+/** Of Layla; nobody else has any. */
+const firstIdentity = (): LinkedIdentity => ({
+  issuer: 'https://sso.example/realms/rta',
+  subject: '248289761001',
+  linked_at: '2026-11-02T06:00:00.000Z',
+})
+
 let sessions = begin()
+let identities = new Map([[uuid(0x71), [firstIdentity()]]])
 let tokens = [firstToken()]
 let factor = { enabled: false, recovery_codes_left: 0 }
 let made = 0
@@ -51,6 +65,7 @@ let made = 0
 /** As it was in the beginning; tests share the module. */
 export function resetAccount(): void {
   sessions = begin()
+  identities = new Map([[uuid(0x71), [firstIdentity()]]])
   tokens = [firstToken()]
   factor = { enabled: false, recovery_codes_left: 0 }
 }
@@ -85,6 +100,23 @@ export function accountHandlers({ guard, isAdministrator, problem, qrSvg }: Tool
     }),
     http.delete('/api/v1/iam/users/:id/sessions/:session', ({ params }) => {
       return refuse() ?? end(params.session)
+    }),
+    http.get('/api/v1/iam/users/:id/identities', ({ params }) => {
+      return refuse() ?? HttpResponse.json({ items: identities.get(String(params.id)) ?? [] })
+    }),
+    http.post('/api/v1/iam/users/:id/identities', async ({ params, request }) => {
+      const { issuer, subject } = (await request.json()) as NewIdentity
+      const known = [...identities.values()].flat()
+      if (known.some((one) => one.issuer === issuer && one.subject === subject)) {
+        return problem('taken', 'this identity')
+      }
+      const id = String(params.id)
+      const linked = { issuer, subject, linked_at: new Date().toISOString() }
+      identities.set(id, [...(identities.get(id) ?? []), linked])
+      return refuse() ?? gone()
+    }),
+    http.delete('/api/v1/iam/users/:id/identities', ({ params }) => {
+      return refuse() ?? (identities.delete(String(params.id)) ? gone() : problem('not_found'))
     }),
     http.delete('/api/v1/iam/users/:id/second-factor', () => refuse() ?? remove()),
     http.get('/api/v1/iam/me/second-factor', () => guard() ?? HttpResponse.json(factor)),

@@ -165,6 +165,19 @@ export const sessionsOfQuery = (user: string) =>
     refetchInterval: 30_000,
   })
 
+/** By what issuers outside know somebody. */
+export const identitiesQuery = (user: string) =>
+  queryOptions({
+    queryKey: ['identities', user],
+    queryFn: async ({ signal }) =>
+      (
+        await ask(
+          api.GET('/api/v1/iam/users/{id}/identities', { params: { path: { id: user } }, signal }),
+        )
+      ).items,
+    ...DIRECTORY,
+  })
+
 export const secondFactorQuery = queryOptions({
   queryKey: ['second-factor'],
   queryFn: ({ signal }) => ask(api.GET('/api/v1/iam/me/second-factor', { signal })),

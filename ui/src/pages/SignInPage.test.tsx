@@ -119,6 +119,25 @@ describe('signing in at the identity provider', () => {
     expect(screen.getByLabelText('Password')).toBeVisible()
   })
 
+  it('shows no form before it is known whether there is one', async () => {
+    let answer: () => void = () => undefined
+    const asked = new Promise<void>((resolve) => (answer = resolve))
+    offer({ for_everybody: false })
+    server.use(http.get('/api/v1/session/methods', () => asked))
+    visit('/sign-in', { as: null })
+    expect(await screen.findByText('Loading…')).toBeInTheDocument()
+    expect(screen.queryByLabelText('Password')).toBeNull()
+    answer()
+    await screen.findByRole('link', { name: 'Sign in with RTA Identity' })
+    expect(screen.queryByLabelText('Password')).toBeNull()
+  })
+
+  it('offers the form when nobody says how one may sign in', async () => {
+    server.use(http.get('/api/v1/session/methods', () => HttpResponse.error()))
+    visit('/sign-in', { as: null })
+    expect(await screen.findByLabelText('Password')).toBeVisible()
+  })
+
   it('keeps the form out of the way where few may use it', async () => {
     offer({ for_everybody: false })
     visit('/sign-in', { as: null })

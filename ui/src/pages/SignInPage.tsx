@@ -21,6 +21,7 @@ import { Button } from '@/ui/Button'
 import { TextField } from '@/ui/Field'
 import { Notice } from '@/ui/Notice'
 import styles from './SignInPage.module.css'
+import { Waiting } from './Waiting'
 
 export function SignInPage() {
   const text = useText()
@@ -29,7 +30,7 @@ export function SignInPage() {
   const location = useLocation()
   const { data: me } = useQuery(sessionQuery)
   const { data: thrownOut } = useQuery(farewellQuery)
-  const { data: methods } = useQuery(signInMethodsQuery)
+  const { data: methods, isPending: asking } = useQuery(signInMethodsQuery)
   const [localWanted, setLocalWanted] = useState(false)
   const providerRefusal = useProviderRefusal()
   const [login, setLogin] = useState('')
@@ -66,6 +67,8 @@ export function SignInPage() {
     !codeWanted
   useTitle(text('session.title'), text('common.product'))
   if (me) return <Navigate to={returnPath(location.state)} replace />
+  // A form that disappears again would take what was typed with it.
+  if (asking) return <Waiting />
   const submit = (event: SubmitEvent) => {
     event.preventDefault()
     if (busy) return

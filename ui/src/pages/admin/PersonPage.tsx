@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useNavigate, useParams } from 'react-router'
+import { IdentitiesOfPerson } from '@/account/IdentitiesOfPerson'
 import { SessionsOfPerson } from '@/account/SessionsOfPerson'
 import { can } from '@/access/can'
 import { isMissing } from '@/api/errors'
@@ -95,6 +96,9 @@ function Person({ user, me }: Props) {
               <SessionsOfPerson user={user} name={name} disabledReason={mayNot} />
             </Card>
           )}
+          <Card title={text('account.identities.title')} hint={text('account.identities.hint')}>
+            <IdentitiesOfPerson user={user} name={name} disabledReason={mayNot} />
+          </Card>
           <Card title={text('access.effective.title')} hint={text('access.effective.hint')}>
             <EffectivePermissions user={user} directory={directory} />
           </Card>
