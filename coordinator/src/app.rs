@@ -118,6 +118,10 @@ impl Coordinator {
             request_timeout: seconds(config.http.request_timeout_seconds.get()),
             sockets: Sockets::new(config.http.max_connections.as_usize(), SOCKETS_EACH),
             viewers: viewers.clone(),
+            live_sockets: Sockets::new(
+                config.live.max_viewers.as_usize(),
+                config.live.max_viewers_per_person.as_usize(),
+            ),
             relays,
             stopping: CancellationToken::new(),
         });

@@ -120,9 +120,11 @@ codes! {
     BuiltIn CONFLICT: "This comes with the product and cannot be changed.", "هذا جزء من المنتج ولا يمكن تغييره.";
     InUse CONFLICT: "This is still in use.", "هذا العنصر لا يزال مستخدمًا.";
     OtherAgency CONFLICT: "Members of this group must belong to its agency.", "يجب أن ينتمي أعضاء هذه المجموعة إلى جهتها.";
+    CodecNotCarried CONFLICT: "Your browser did not offer to receive the format in which the camera sends.", "لم يعرض متصفحك استقبال الصيغة التي ترسل بها الكاميرا.";
     Gone GONE: "This footage is no longer stored anywhere.", "لم يعد هذا التسجيل محفوظًا في أي مكان.";
     PayloadTooLarge PAYLOAD_TOO_LARGE: "The request is too large.", "الطلب أكبر من الحد المسموح.";
     UnsupportedMediaType UNSUPPORTED_MEDIA_TYPE: "The request must be JSON.", "يجب أن يكون الطلب بتنسيق JSON.";
+    SdpWanted UNSUPPORTED_MEDIA_TYPE: "The request must be SDP, with its content type.", "يجب أن يكون الطلب بتنسيق SDP مع نوع المحتوى المناسب.";
     RangeNotSatisfiable RANGE_NOT_SATISFIABLE: "The file does not have the bytes that were asked for.", "لا يحتوي الملف على البايتات المطلوبة.";
     InvalidValue UNPROCESSABLE_ENTITY: "A value in the request is not allowed.", "إحدى القيم في الطلب غير مسموح بها.";
     UpgradeRequired UPGRADE_REQUIRED: "This address is for WebSockets only.", "هذا العنوان مخصص لاتصالات WebSocket فقط.";
@@ -280,6 +282,10 @@ refusals! {
     Upgrade: UpgradeRequired Overloaded;
     /// Answers of operations that read a body.
     WithBody: InvalidRequest RequestTimeout PayloadTooLarge UnsupportedMediaType InvalidValue;
+    /// Answers of watching live.
+    Watching: CodecNotCarried Taken StreamLimitReached RateLimited QuotaUnavailable Overloaded Unavailable;
+    /// Answers of operations that read SDP.
+    WithSdp: RequestTimeout PayloadTooLarge SdpWanted InvalidValue;
     /// Answers of operations that not every role may use.
     Restricted: Forbidden;
     /// Answers of operations that change people, groups, roles or agencies.

@@ -24,6 +24,7 @@ pub mod extract;
 pub mod health;
 pub mod iam;
 pub mod limit;
+pub mod live_ws;
 pub mod middleware;
 pub mod oidc;
 pub mod openapi;
@@ -44,6 +45,7 @@ pub mod tokens;
 mod translate;
 pub mod ui;
 pub mod vocabulary;
+pub mod whep;
 pub mod ws;
 
 use std::path::PathBuf;
@@ -96,6 +98,8 @@ pub struct Api {
     pub request_timeout: Duration,
     /// WebSockets that are open.
     pub sockets: places::Sockets,
+    /// Viewers by WebSocket.
+    pub live_sockets: places::Sockets,
     /// Viewers by WebRTC, and what they are told of relays.
     pub viewers: Viewers,
     pub relays: Relays,
@@ -149,6 +153,9 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(playback::get_playback))
         .routes(routes!(playback::get_playlist))
         .routes(routes!(playback::get_segment))
+        .routes(routes!(whep::watch_camera))
+        .routes(routes!(whep::trickle_candidates, whep::end_viewer))
+        .routes(routes!(live_ws::watch_camera_fragments))
         .routes(routes!(audit::search_audit))
         .routes(routes!(audit::export_audit))
         .routes(routes!(audit::get_audit_chain))

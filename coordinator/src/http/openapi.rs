@@ -18,7 +18,7 @@ use super::error::{self, ErrorBody, Open};
         title = "RTA CCTV coordinator",
         description = "Cameras, recordings and playback of all sites.\n\nTimes are RFC 3339 in UTC; ids are UUIDs. Every answer carries `X-Request-Id`; every error is an `ErrorBody` in English and Arabic. Whoever asks is known by the cookie of `sign_in` or by a bearer token: an access token of `issue_tokens`, or an API token of `create_api_token`. Requests that change something must come from this origin: browsers say so by themselves, other clients send a bearer token or `X-Requested-With: cctv`; those for tokens need neither.",
     ),
-    components(schemas(ErrorBody, super::audit::ExportFormat)),
+    components(schemas(ErrorBody, super::audit::ExportFormat, super::whep::Rendition)),
     modifiers(&Shared),
     // Any one of them.
     security(("cctv_session" = []), ("bearer" = [])),
@@ -28,6 +28,7 @@ use super::error::{self, ErrorBody, Open};
         (name = "agents", description = "The installed programs near the cameras."),
         (name = "cameras", description = "Cameras, their health and their timelines."),
         (name = "streams", description = "Live streams: how many there are and may be, of whom."),
+        (name = "live", description = "Watching live: WHEP, and fragments of MP4 over a WebSocket."),
         (name = "playback", description = "HLS over recordings, wherever they are."),
         (name = "audit", description = "Who did what, and whether that record is whole."),
         (name = "storage", description = "What the centre stores."),
@@ -95,6 +96,7 @@ mod tests {
     use crate::http::vocabulary::{
         Cause, Language, Place, Reason, RecordingMode, Stream, UploadPolicy,
     };
+    use crate::http::whep::Rendition;
     use crate::http::ws::AlertKind;
 
     type Names = BTreeSet<String>;
@@ -185,6 +187,7 @@ mod tests {
             ),
             ("Reason", sent(Reason::ALL)),
             ("RecordingMode", sent(RecordingMode::ALL)),
+            ("Rendition", sent(&[Rendition::Main, Rendition::Sub])),
             (
                 "SpanState",
                 sent(&[S::Recorded, S::Missing, S::NotYetReported, S::Unexplained]),

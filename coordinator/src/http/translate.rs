@@ -13,6 +13,7 @@ use crate::services::cameras::CameraError;
 use crate::services::credentials::{SecondFactorError, SignInError};
 use crate::services::edge_source::EdgeError;
 use crate::services::iam_events::IamEventError;
+use crate::services::live::LiveError;
 use crate::services::outside::OutsideError;
 use crate::services::playback::PlaybackError;
 use crate::services::quotas::QuotaError;
@@ -226,6 +227,16 @@ impl From<QuotaError> for Error {
             QuotaError::Unknown => Self::new(Code::QuotaUnavailable).with_retry_after(BUSY_SECONDS),
             QuotaError::Ended => Code::NotFound.into(),
             QuotaError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<LiveError> for Error {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::Access(error) => error.into(),
+            LiveError::NoSuchStream => Self::new(Code::NotFound).with_details(error),
+            LiveError::Quota(error) => error.into(),
         }
     }
 }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use shared::time::WallTime;
 use utoipa::ToSchema;
 
+use crate::services::live_hub::Outage;
+
 /// A moment: RFC 3339 with milliseconds and `Z` in answers, any offset in requests.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ToSchema)]
 #[schema(value_type = String, format = DateTime, example = "2026-03-01T14:00:00.000Z")]
@@ -164,6 +166,42 @@ impl Reason {
             ar: message.ar,
         }
     }
+}
+
+/// Why there is no live picture: for a program, and for people.
+pub fn outage(outage: Outage) -> (&'static str, Sentence) {
+    let (code, en, ar) = match outage {
+        Outage::Camera(reason) => {
+            let message = shared::message::reason(reason);
+            (message.code, message.en, message.ar)
+        }
+        Outage::SiteOffline => (
+            "site_offline",
+            "The site is not connected.",
+            "الموقع غير متصل.",
+        ),
+        Outage::SiteSilent => (
+            "site_silent",
+            "The site is connected, but nothing comes from it.",
+            "الموقع متصل، ولكن لا يصل منه شيء.",
+        ),
+        Outage::SiteTooOld => (
+            "site_too_old",
+            "The program at the site is too old for live pictures. Update it.",
+            "برنامج الموقع قديم ولا يدعم الصور المباشرة. حدّثه.",
+        ),
+        Outage::NoSuchStream => (
+            "no_such_stream",
+            "The site has no such stream of this camera.",
+            "لا يوجد في الموقع بثّ كهذا لهذه الكاميرا.",
+        ),
+        Outage::SiteFailed => (
+            "site_failed",
+            "The site could not send pictures; it is asked again.",
+            "تعذّر على الموقع إرسال الصور؛ تُعاد المحاولة.",
+        ),
+    };
+    (code, Sentence { en, ar })
 }
 
 #[cfg(test)]

@@ -39,10 +39,10 @@ const MAX_MESSAGE: usize = 4096;
 const MAX_MESSAGES: u32 = 100;
 
 /// The session has ended (from the range for private use, RFC 6455 section 7.4.2).
-const SESSION_ENDED: u16 = 4401;
+pub(super) const SESSION_ENDED: u16 = 4401;
 
 /// The system is busy or not ready: try again later (1013 in IANA's registry).
-const TRY_AGAIN: u16 = 1013;
+pub(super) const TRY_AGAIN: u16 = 1013;
 
 /// Listen
 ///

@@ -219,12 +219,17 @@ impl Offer {
         let audio = wanted
             .audio
             .and_then(|codec| Some((codec, self.audio(codec)?)));
-        let formats = std::iter::once(video).chain(audio.map(|(_, format)| format));
+        let sent = std::iter::once(video).chain(audio.map(|(_, format)| format));
+        // Without sound its section stays, inactive: a rejected one lacks what some clients look for.
+        let known = [AudioCodec::Opus, AudioCodec::Pcmu, AudioCodec::Pcma];
+        let silent = known.into_iter().find_map(|codec| self.audio(codec));
+        let silent = silent.filter(|_| audio.is_none());
         let build = || -> rtc::shared::error::Result<_> {
-            let (mut connection, reports) = connection(now, formats.clone(), credentials)?;
+            let (mut connection, reports) =
+                connection(now, sent.clone().chain(silent), credentials)?;
             let offer = RTCSessionDescription::offer(self.text.clone())?;
             let mut labels = Vec::new();
-            for format in formats.clone() {
+            for format in sent.clone() {
                 labels.push(format.add_to(&mut connection)?);
             }
             connection.set_remote_description(now, offer)?;
@@ -478,6 +483,7 @@ mod tests {
                     .contains(&format!("a=rtpmap:{payload_type} H264/90000"))
             );
             assert!(found.audio.is_none());
+            assert!(found.answer.contains("a=inactive"), "{}", found.answer);
         }
         assert_eq!(
             answer(&offered, Wanted::UNKNOWN)

@@ -271,10 +271,30 @@ impl Browser {
         if let Some(body) = body {
             request = request.json(body);
         }
+        Answer::to(request).await
+    }
+
+    /// The same with a body that is no JSON.
+    pub(crate) async fn send_text(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        text: &str,
+    ) -> Answer {
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        let request = request.header("origin", &self.base);
+        let request = request.header("content-type", kind);
+        Answer::to(request.body(text.to_owned())).await
+    }
+}
+
+impl Answer {
+    async fn to(request: reqwest::RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.bytes().await.unwrap();
-        Answer {
+        Self {
             status,
             headers,
             body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE, RETRY_AFTER,
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LINK, LOCATION, RANGE,
+    RETRY_AFTER,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method};
@@ -52,6 +53,9 @@ pub fn layer(allowed: &Arc<[WebOrigin]>) -> Option<CorsLayer> {
             .expose_headers([
                 CONTENT_LENGTH,
                 CONTENT_RANGE,
+                // Of a live viewer: where it is ended, and its relays.
+                LOCATION,
+                LINK,
                 RETRY_AFTER,
                 request_id::HEADER,
             ])

@@ -7,7 +7,9 @@ use reqwest::Method;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use shared::clock::{Clock as _, SystemClock};
-use shared::id::{AgentId, CameraId, GroupId, PlaybackId, ReservationId, SessionId, UserId};
+use shared::id::{
+    AgentId, CameraId, GroupId, PlaybackId, ReservationId, SessionId, UserId, ViewerId,
+};
 use shared::testing::SegmentBuilder;
 use shared::wire::control::CommandOutcome;
 use tokio::task::JoinHandle;
@@ -32,6 +34,8 @@ pub(crate) struct Things {
     token: SessionId,
     /// Of the administrator in the last column.
     reservation: ReservationId,
+    /// That administrator, once more.
+    administrator: Option<Browser>,
     /// Answers what the agent is told to do.
     _answering: Option<JoinHandle<()>>,
 }
@@ -130,6 +134,7 @@ impl Things {
                 .unwrap()
                 .parse()
                 .unwrap(),
+            administrator: Some(administrator),
             _answering: Some(answering),
         }
     }
@@ -151,6 +156,7 @@ impl Things {
             own_session: SessionId::new(now),
             token: SessionId::new(now),
             reservation: ReservationId::new(now),
+            administrator: None,
             _answering: None,
         }
     }
@@ -165,6 +171,7 @@ impl Things {
         let id = match template.split('/').nth(3) {
             Some("cameras") => self.camera.to_string(),
             Some("agents") => self.agent.to_string(),
+            Some("live") => ViewerId::new(SystemClock::new().wall()).to_string(),
             Some("stream") => self.reservation.to_string(),
             Some("playback") => self.playback.to_string(),
             Some("iam") if operation == "end_session" => self.person.to_string(),
@@ -233,9 +240,21 @@ impl Things {
             "reserve_stream" => json!({ "camera_id": self.camera, "tier": "REDUCED" }),
             "set_stream_limit" => json!({ "full": 10, "reduced": 10, "offers_reduced": true }),
             "set_total_stream_limit" => json!({ "full": 500, "reduced": 500 }),
+            "watch_camera" => json!(OFFER),
+            "trickle_candidates" => json!("a=end-of-candidates\r\n"),
             "set_own_password" => json!({ "old_password": PASSWORD, "new_password": PASSWORD }),
             other => panic!("{other} wants a body; say here which"),
         }
+    }
+
+    /// A new viewer of the administrator in the last column: where it is ended.
+    pub(super) async fn viewer(&self) -> String {
+        let administrator = self.administrator.as_ref().unwrap();
+        let path = format!("/api/v1/cameras/{}/whep", self.camera);
+        let opened = administrator.send_text(Method::POST, &path, "application/sdp", OFFER);
+        let opened = opened.await;
+        assert_eq!(opened.status, 201, "{:?}", opened.body);
+        opened.header("location").to_owned()
     }
 
     /// The revision that the operation must have seen to be carried out.
@@ -247,6 +266,24 @@ impl Things {
         item.body["revision"].as_u64().unwrap_or(1)
     }
 }
+
+/// What a browser would like to receive.
+pub(crate) const OFFER: &str = "v=0\r\n\
+    o=- 7687393819193955039 2 IN IP4 127.0.0.1\r\n\
+    s=-\r\n\
+    t=0 0\r\n\
+    a=group:BUNDLE 0\r\n\
+    m=video 9 UDP/TLS/RTP/SAVPF 102\r\n\
+    c=IN IP4 0.0.0.0\r\n\
+    a=ice-ufrag:X+O5\r\n\
+    a=ice-pwd:w0Qhyv7wLuOwEwO5zZnhPFIq\r\n\
+    a=fingerprint:sha-256 1C:13:A8:20:8A:E1:18:BF:1A:A8:B4:21:5D:DB:E3:1C:5F:73:E7:B2:FE:6D:F4:86:D4:9C:ED:C5:12:EE:42:35\r\n\
+    a=setup:actpass\r\n\
+    a=mid:0\r\n\
+    a=recvonly\r\n\
+    a=rtcp-mux\r\n\
+    a=rtpmap:102 H264/90000\r\n\
+    a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n";
 
 /// A session of somebody besides those that the columns use: whose, and which.
 async fn spare(world: &World, login: &str) -> (UserId, SessionId) {

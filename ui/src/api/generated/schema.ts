@@ -186,6 +186,29 @@ export interface paths {
     patch: operations['change_camera']
     trace?: never
   }
+  '/api/v1/cameras/{id}/live': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Watch a camera live, over a WebSocket
+     * @description Text messages are `LiveMessage`s; binary ones are what was announced before, to be appended to a
+     *     `SourceBuffer` in this order. What clients send is not looked at. Closed with 4401 when the session
+     *     or the permission ends, 4404 when the camera has no such stream, 4429 when a limit of streams is reached,
+     *     with the code of the error in the reason, 1013 when the coordinator is busy and 1001 when it stops.
+     */
+    get: operations['watch_camera_fragments']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/cameras/{id}/probe': {
     parameters: {
       query?: never
@@ -240,6 +263,30 @@ export interface paths {
     get: operations['get_timeline']
     put?: never
     post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/cameras/{id}/whep': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Watch a camera live
+     * @description WHEP: the body is an SDP offer that receives video, and sound if it likes; the answer is SDP. The
+     *     coordinator sends H.264 as the camera does (packetization mode 1), and G.711 or Opus. It is ICE lite
+     *     and tells its addresses in the answer; candidates of the client are not looked at. RTP timestamps of
+     *     pictures are the low 32 bits of the wall time in 1/90,000 s. Opening takes a reservation, and
+     *     whatever ends the viewer gives it back.
+     */
+    post: operations['watch_camera']
     delete?: never
     options?: never
     head?: never
@@ -792,6 +839,27 @@ export interface paths {
      * @description Disabling ends all they have open, wherever it is.
      */
     patch: operations['set_user_status']
+    trace?: never
+  }
+  '/api/v1/live/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /** End a viewer */
+    delete: operations['end_viewer']
+    options?: never
+    head?: never
+    /**
+     * Candidates of a viewer
+     * @description Taken and not looked at, because the coordinator looks for nobody; ICE is not restarted.
+     */
+    patch: operations['trickle_candidates']
     trace?: never
   }
   '/api/v1/openapi.json': {
@@ -1702,9 +1770,11 @@ export interface components {
       | 'built_in'
       | 'in_use'
       | 'other_agency'
+      | 'codec_not_carried'
       | 'gone'
       | 'payload_too_large'
       | 'unsupported_media_type'
+      | 'sdp_wanted'
       | 'range_not_satisfiable'
       | 'invalid_value'
       | 'upgrade_required'
@@ -2041,6 +2111,43 @@ export interface components {
       /** @example 248289761001 */
       subject: string
     }
+    /** @description What is said between the bytes. */
+    LiveMessage:
+      | {
+          /**
+           * @description For `addSourceBuffer`.
+           * @example video/mp4; codecs="avc1.4d401f"
+           */
+          mime: string
+          /**
+           * Format: int64
+           * @description Units of time in a second.
+           * @example 90000
+           */
+          timescale: number
+          /** @enum {string} */
+          type: 'INIT'
+        }
+      | {
+          /** @description Whether decoding can begin with it. */
+          sync: boolean
+          /** @enum {string} */
+          type: 'FRAGMENT'
+          /** @description When its first picture was taken. */
+          wall: components['schemas']['Timestamp']
+        }
+      | {
+          message_ar: string
+          message_en: string
+          /**
+           * @description For a program.
+           * @example site_offline
+           */
+          reason: string
+          since: components['schemas']['Timestamp']
+          /** @enum {string} */
+          type: 'DOWN'
+        }
     /** @description Who is signed in, and what they may do. */
     Me: {
       /**
@@ -2769,6 +2876,11 @@ export interface components {
        */
       codes: string[]
     }
+    /**
+     * @description Which of a camera's streams to watch.
+     * @enum {string}
+     */
+    Rendition: 'MAIN' | 'SUB'
     /** @description What somebody with a certain job may do. */
     Role: {
       /** @description Comes with the product and cannot be changed. */
@@ -3239,6 +3351,15 @@ export interface components {
         'application/json': components['schemas']['ErrorBody']
       }
     }
+    /** @description `codec_not_carried`: Your browser did not offer to receive the format in which the camera sends. `taken`: This name or number is taken. */
+    codec_not_carried_or_taken: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
     /** @description `conflict`: Somebody else changed this at the same time; look again. `taken`: This name or number is taken. `last_administrator`: Somebody who may do everything must remain. `own_account`: You cannot lock out yourself. `built_in`: This comes with the product and cannot be changed. `in_use`: This is still in use. `other_agency`: Members of this group must belong to its agency. */
     conflict_or_taken_or_last_administrator_or_own_account_or_built_in_or_in_use_or_other_agency: {
       headers: {
@@ -3446,6 +3567,15 @@ export interface components {
         'application/json': components['schemas']['ErrorBody']
       }
     }
+    /** @description `quota_unavailable`: Nobody can tell at the moment how many streams there are; try again. `overloaded`: The system is busy; try again in a moment. `unavailable`: The system is not ready; try again in a moment. */
+    quota_unavailable_or_overloaded_or_unavailable: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
     /** @description `range_not_satisfiable`: The file does not have the bytes that were asked for. */
     range_not_satisfiable: {
       headers: {
@@ -3466,6 +3596,15 @@ export interface components {
     }
     /** @description `request_timeout`: The request took too long. */
     request_timeout: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description `sdp_wanted`: The request must be SDP, with its content type. */
+    sdp_wanted: {
       headers: {
         [name: string]: unknown
       }
@@ -4236,6 +4375,50 @@ export interface operations {
       500: components['responses']['internal']
     }
   }
+  watch_camera_fragments: {
+    parameters: {
+      query?: {
+        /** @description `MAIN` when left out. */
+        rendition?: components['schemas']['Rendition']
+        /** @description A reservation made before for this camera and rendition; one is made otherwise. */
+        reservation?: string
+      }
+      header?: never
+      path: {
+        /** @description A UUID, as lists and other answers give it. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description `LiveMessage`s and fragments. */
+      101: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example {
+           *       "sync": true,
+           *       "type": "FRAGMENT",
+           *       "wall": "2026-03-01T14:00:00Z"
+           *     }
+           */
+          'application/json': components['schemas']['LiveMessage']
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['cross_site']
+      404: components['responses']['not_found']
+      422: components['responses']['invalid_value']
+      426: components['responses']['upgrade_required']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['overloaded']
+    }
+  }
   probe_camera: {
     parameters: {
       query?: never
@@ -4389,6 +4572,72 @@ export interface operations {
       422: components['responses']['invalid_value']
       429: components['responses']['rate_limited']
       500: components['responses']['internal']
+    }
+  }
+  watch_camera: {
+    parameters: {
+      query?: {
+        /** @description `MAIN` when left out. */
+        rendition?: components['schemas']['Rendition']
+        /** @description A reservation made before for this camera and rendition; one is made otherwise. */
+        reservation?: string
+      }
+      header?: never
+      path: {
+        /** @description A UUID, as lists and other answers give it. */
+        id: string
+      }
+      cookie?: never
+    }
+    /** @description The offer, of 32 KiB at most. */
+    requestBody: {
+      content: {
+        /**
+         * @example v=0
+         *     o=- 1 2 IN IP4 127.0.0.1
+         *     s=-
+         *     t=0 0
+         *     m=video 9 UDP/TLS/RTP/SAVPF 102
+         */
+        'application/sdp': string
+      }
+    }
+    responses: {
+      /** @description The answer. */
+      201: {
+        headers: {
+          /** @description Of the ICE session. */
+          ETag?: string
+          /** @description STUN and TURN servers, with `rel="ice-server"`; one header each. */
+          Link?: string
+          /** @description Where the viewer is ended. */
+          Location?: string
+          [name: string]: unknown
+        }
+        content: {
+          /**
+           * @example v=0
+           *     o=- 1 2 IN IP4 0.0.0.0
+           *     s=-
+           *     t=0 0
+           *     a=ice-lite
+           *     m=video 9 UDP/TLS/RTP/SAVPF 102
+           */
+          'application/sdp': string
+        }
+      }
+      400: components['responses']['invalid_request']
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      404: components['responses']['not_found']
+      408: components['responses']['request_timeout']
+      409: components['responses']['codec_not_carried_or_taken']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['sdp_wanted']
+      422: components['responses']['invalid_value']
+      429: components['responses']['stream_limit_reached_or_rate_limited']
+      500: components['responses']['internal']
+      503: components['responses']['quota_unavailable_or_overloaded_or_unavailable']
     }
   }
   list_errors: {
@@ -6523,6 +6772,68 @@ export interface operations {
       429: components['responses']['rate_limited']
       500: components['responses']['internal']
       503: components['responses']['overloaded']
+    }
+  }
+  end_viewer: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description A UUID, as lists and other answers give it. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description It has ended. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      404: components['responses']['not_found']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
+    }
+  }
+  trickle_candidates: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description A UUID, as lists and other answers give it. */
+        id: string
+      }
+      cookie?: never
+    }
+    /** @description As in RFC 8840. */
+    requestBody: {
+      content: {
+        /** @example a=end-of-candidates */
+        'application/trickle-ice-sdpfrag': string
+      }
+    }
+    responses: {
+      /** @description Taken. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      401: components['responses']['unauthenticated']
+      403: components['responses']['forbidden_or_cross_site']
+      404: components['responses']['not_found']
+      408: components['responses']['request_timeout']
+      413: components['responses']['payload_too_large']
+      415: components['responses']['sdp_wanted']
+      422: components['responses']['invalid_value']
+      429: components['responses']['rate_limited']
+      500: components['responses']['internal']
     }
   }
   get_openapi: {
