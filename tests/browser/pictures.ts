@@ -2,11 +2,13 @@
  * What is really on the screen: pictures as decoded and presented, and the stamp that the simulated
  * camera drew into each (`tests/camera-sim/src/stamp.rs`): which frame it is, and when it was made.
  */
-import { expect, type Page } from '@playwright/test'
+import { expect, type Locator, type Page } from '@playwright/test'
 
 export type Picture = Readonly<{
   /** On the player's own clock, in seconds. */
   mediaTime: number
+  /** When it was on the screen, by the page's clock; in ms of UTC. */
+  shownAt: number
   width: number
   height: number
   /** `undefined` when no stamp could be read. */
@@ -24,6 +26,10 @@ export const untilPlaying = (page: Page) =>
 /** The next pictures that come on the screen. */
 export const nextPictures = (page: Page, count: number): Promise<Picture[]> =>
   video(page).evaluate(watchPictures, { count, fresh: true })
+
+/** The same of one video among several. */
+export const nextPicturesOf = (video: Locator, count: number): Promise<Picture[]> =>
+  video.evaluate(watchPictures, { count, fresh: true })
 
 /** The picture that is on the screen, of a video that stands still. */
 export async function shownPicture(page: Page): Promise<Picture> {
@@ -87,11 +93,13 @@ function watchPictures(
     return { camera: number(1, 3), frame: number(3, 7), wall: number(7, 13) }
   }
   const take = (mediaTime: number): Picture => {
+    const shownAt = Date.now()
     canvas.width = video.videoWidth
     canvas.height = video.videoHeight
     context.drawImage(video, 0, 0)
     return {
       mediaTime,
+      shownAt,
       width: canvas.width,
       height: canvas.height,
       stamp: readStamp(),

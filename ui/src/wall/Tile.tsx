@@ -9,7 +9,7 @@ import { useInView } from '@/hooks/use-in-view'
 import { useNow } from '@/hooks/use-now'
 import { useLanguage, useText } from '@/i18n/use-text'
 import { paths } from '@/paths'
-import type { ChannelOrder } from '@/player/live-channel'
+import type { ChannelOrder, ChannelSnapshot } from '@/player/live-channel'
 import { LiveNotice } from '@/player/LiveNotice'
 import { LiveVideo } from '@/player/LiveVideo'
 import { useLive } from '@/player/use-live'
@@ -69,9 +69,7 @@ export function Tile(props: TileProps) {
   useEffect(() => onReport(id, { visible }), [onReport, id, visible])
   useEffect(() => meter.add(channel), [meter, channel])
   useEffect(() => channel.setMuted(!hasSound), [channel, hasSound])
-  useReduced(shown.state.is === 'refused' ? shown.state.error : shown.refusal, (reducedOnly) =>
-    onReport(id, { reducedOnly }),
-  )
+  useReduced(mayBeReduced(shown, streams), (reducedOnly) => onReport(id, { reducedOnly }))
   return (
     <TileFrame
       {...frame}
@@ -136,9 +134,15 @@ function useHealth(camera: Heard<Camera>) {
   }
 }
 
-/** Where the full picture is refused and a reduced one offered, the offer is taken for a while. */
-function useReduced(error: unknown, onReduced: (reduced: boolean) => void) {
-  const offered = error instanceof RefusedError && error.limit?.offersReduced === true
+/** Whether the full picture cannot be had, and the reduced one might: it is offered, or of another codec. */
+function mayBeReduced({ state, rendition, refusal }: ChannelSnapshot, streams: Camera['streams']) {
+  if (state.is === 'unplayable') return rendition === 'MAIN' && streams.includes('sub')
+  const error = state.is === 'refused' ? state.error : refusal
+  return error instanceof RefusedError && error.limit?.offersReduced === true
+}
+
+/** What is offered in place of the full picture is taken for a while. */
+function useReduced(offered: boolean, onReduced: (reduced: boolean) => void) {
   const [taken, setTaken] = useState(false)
   if (offered && !taken) setTaken(true)
   useEffect(() => {
