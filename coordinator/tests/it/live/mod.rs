@@ -2,6 +2,7 @@
 
 mod footage;
 mod relay;
+mod signalling;
 mod viewer;
 
 use std::net::{IpAddr, Ipv4Addr};
