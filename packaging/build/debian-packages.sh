@@ -21,11 +21,12 @@ declare -A why=(
     [openssl]="the peer of the upload benchmark"
     [curl]="signs in for the property tests of the API"
     [python3-venv]="the property tests of the API run schemathesis"
+    [coturn]="live pictures are relayed by a real TURN server in tests"
     [redis-server]="shared rate limits are tested against a real server"
 )
 build=(build-essential pkg-config clang libclang-dev libavcodec-dev libavformat-dev libavutil-dev
     libavfilter-dev libavdevice-dev libswscale-dev libswresample-dev)
-test=("${build[@]}" ffmpeg chromium fonts-noto-core openssl redis-server curl python3-venv)
+test=("${build[@]}" ffmpeg chromium fonts-noto-core openssl redis-server coturn curl python3-venv)
 
 case "${1:-}" in
     build) wanted=("${build[@]}") ;;

@@ -14,8 +14,9 @@ use tokio::time::timeout;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
-    RTCIceCandidateInit, RTCIceGatheringState, RTCPeerConnectionState, RTCSessionDescription,
-    Registry, SettingEngineBuilder, register_default_interceptors,
+    RTCConfiguration, RTCConfigurationBuilder, RTCIceCandidateInit, RTCIceGatheringState,
+    RTCIceServer, RTCIceTransportPolicy, RTCPeerConnectionState, RTCSessionDescription, Registry,
+    SettingEngineBuilder, register_default_interceptors,
 };
 use webrtc::runtime::TokioRuntime;
 
@@ -73,6 +74,24 @@ pub(crate) enum Way {
 
 impl Viewer {
     pub(crate) async fn new(way: Way) -> Self {
+        Self::with(way, RTCConfiguration::default()).await
+    }
+
+    /// One who reaches the coordinator through this relay alone.
+    pub(crate) async fn relayed(url: String, username: String, credential: String) -> Self {
+        let server = RTCIceServer {
+            urls: vec![url],
+            username,
+            credential,
+        };
+        let configuration = RTCConfigurationBuilder::new()
+            .with_ice_servers(vec![server])
+            .with_ice_transport_policy(RTCIceTransportPolicy::Relay)
+            .build();
+        Self::with(Way::Udp, configuration).await
+    }
+
+    async fn with(way: Way, configuration: RTCConfiguration) -> Self {
         let mut media = MediaEngine::default();
         media.register_default_codecs().unwrap();
         let registry = register_default_interceptors(Registry::new(), &mut media).unwrap();
@@ -96,6 +115,7 @@ impl Viewer {
             gathered: gathered_sender,
         };
         let builder = PeerConnectionBuilder::new()
+            .with_configuration(configuration)
             .with_media_engine(media)
             .with_setting_engine(settings)
             .with_interceptor_registry(registry)
