@@ -93,6 +93,16 @@ describe('the wall', () => {
     expect(await screen.findByRole('button', { name: /^Tile 1: Gate 1/ })).toBeVisible()
   })
 
+  it('lets cameras take turns where there are more than tiles', async () => {
+    const { router } = visit(wall('2x2', 1, 2, 5, 6, 7))
+    await userEvent.selectOptions(await screen.findByRole('combobox', { name: 'Rotation' }), '5')
+    expect(router.state.location.search).toContain('tour=5')
+    expect(screen.getByText('1 of 2')).toBeVisible()
+    expect(shown()[0]).toBe('Tile 1: Gate 1, entry lane')
+    await userEvent.dblClick(item(/Southbound 2/))
+    expect(router.state.location.search).toContain(`${uuid(7)}.${uuid(8)}`)
+  })
+
   it('keeps the place of a camera that cannot be seen', async () => {
     visit(`/wall?layout=2x2&tiles=${uuid(1)}.${uuid(5)}`, { as: 'operator' })
     expect(

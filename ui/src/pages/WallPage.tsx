@@ -9,11 +9,23 @@ import { useWallStore } from '@/stores/wall'
 import { IconButton } from '@/ui/Button'
 import { EmptyState } from '@/ui/EmptyState'
 import { Notice } from '@/ui/Notice'
-import { fill, nextFor, places, put } from '@/wall/arrange'
+import {
+  fill,
+  MOST_SEATS,
+  nextFor,
+  pageOf,
+  pages,
+  places,
+  put,
+  withPage,
+  type Seats,
+} from '@/wall/arrange'
 import { siteFolders } from '@/wall/camera-tree'
 import { CameraTree } from '@/wall/CameraTree'
 import { LayoutPicker } from '@/wall/LayoutPicker'
 import { QuotaBars } from '@/wall/QuotaBars'
+import { TourPicker } from '@/wall/TourPicker'
+import { useTour } from '@/wall/use-tour'
 import { useWall } from '@/wall/use-wall'
 import { Wall } from '@/wall/Wall'
 import { Waiting } from './Waiting'
@@ -26,7 +38,7 @@ export function WallPage() {
   const { data: cameras, error } = useQuery(camerasQuery)
   const { panel, setPanel } = useWallStore()
   const { show } = useToasts()
-  const { layout, seats, enlarged, setLayout, setSeats, enlarge } = useWall()
+  const { layout, seats: all, enlarged, tour, setLayout, setSeats: setAll, ...wall } = useWall()
   const frame = useRef<HTMLDivElement>(null)
   const field = useRef<HTMLInputElement | null>(null)
   /** The tile that the next camera is chosen for. */
@@ -35,6 +47,11 @@ export function WallPage() {
   const isFull = useIsFullScreen()
 
   const size = layout.cells.length
+  const count = pages(all, size)
+  const page = useTour(count, tour, enlarged !== undefined || choosing !== undefined)
+  // Without a tour there is one page, and what has no tile on it is kept for a larger layout.
+  const seats = tour === undefined ? all : pageOf(all, size, page)
+  const setSeats = (now: Seats) => setAll(tour === undefined ? now : withPage(all, size, page, now))
   const onWall = new Set(places(seats, size).filter((id) => id !== undefined))
   const add = (ids: readonly string[]) => {
     const [only] = ids
@@ -43,9 +60,10 @@ export function WallPage() {
       setChoosing(undefined)
       return
     }
-    const filled = fill(seats, size, ids)
-    const left = ids.filter((id) => nextFor(filled, size, id) === undefined).length
-    setSeats(filled)
+    const room = tour === undefined ? size : MOST_SEATS
+    const filled = fill(all, room, ids)
+    const left = ids.filter((id) => nextFor(filled, room, id) === undefined).length
+    setAll(filled)
     if (left > 0) show('failed', text('wall.full', { count: left }))
   }
   const choose = (index: number) => {
@@ -67,14 +85,15 @@ export function WallPage() {
           onClick={() => setPanel(!panel)}
         />
         <LayoutPicker layout={layout.id} onLayout={setLayout} />
+        <TourPicker tour={tour} page={page} pages={count} onTour={wall.setTour} />
         <span className={styles.space} />
         <IconButton
           icon="trash"
           look="ghost"
           align="end"
           aria-label={text('wall.clear')}
-          disabledReason={seats.length === 0 ? text('wall.isEmpty') : undefined}
-          onClick={() => setSeats([])}
+          disabledReason={all.length === 0 ? text('wall.isEmpty') : undefined}
+          onClick={() => setAll([])}
         />
         <IconButton
           icon={isFull ? 'shrink' : 'expand'}
@@ -113,7 +132,7 @@ export function WallPage() {
             cameras={cameras}
             enlarged={enlarged}
             onSeats={setSeats}
-            onEnlarge={enlarge}
+            onEnlarge={wall.enlarge}
             onFullScreen={() => toggleFullScreen(frame.current)}
             onChoose={choose}
           />

@@ -204,7 +204,9 @@ function TreeRow(props: RowProps) {
             <Icon name="chevronForward" size={12} />
           </span>
           <Icon name={row.folder.kind === 'site' ? 'site' : 'folder'} size={14} />
-          <bdi className={styles.name}>{row.folder.name}</bdi>
+          <span className={styles.name}>
+            <bdi>{row.folder.name}</bdi>
+          </span>
           <Count value={row.count} />
         </div>
         {actions}
@@ -226,7 +228,9 @@ function TreeRow(props: RowProps) {
       onDoubleClick={onAdd}
     >
       <CameraState camera={keepTime(cameras, row.camera)} />
-      <bdi className={styles.name}>{row.camera.name}</bdi>
+      <span className={styles.name}>
+        <bdi>{row.camera.name}</bdi>
+      </span>
       {onWall && <Icon name="check" size={12} />}
     </div>
   )

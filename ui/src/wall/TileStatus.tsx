@@ -43,7 +43,9 @@ export function TileStatus({ name, shown }: Props) {
         <Icon name={look.icon} size={12} />
         <span className={styles.word}>{text(look.label)}</span>
       </span>
-      <bdi className={styles.name}>{name}</bdi>
+      <span className={styles.name}>
+        <bdi>{name}</bdi>
+      </span>
       {moves && shown.because && (
         <span className={styles.way} title={text(REASONS[shown.because])}>
           <Icon name="network" size={12} />

@@ -4,10 +4,13 @@ import {
   clear,
   fill,
   nextFor,
+  pageOf,
+  pages,
   places,
   put,
   readSeats,
   swap,
+  withPage,
   writeSeats,
   type Seats,
 } from './arrange'
@@ -57,6 +60,26 @@ describe('tiles', () => {
     const seats = [a, b, c, d]
     expect(places(seats, 1)).toEqual([a])
     expect(places(put(seats, 0, uuid(9)), 4)).toEqual([uuid(9), b, c, d])
+  })
+})
+
+describe('a tour', () => {
+  it('shows every camera once', () => {
+    const seats = [a, b, undefined, c, d]
+    expect(pages(seats, 2)).toBe(3)
+    expect([0, 1, 2].map((page) => pageOf(seats, 2, page))).toEqual([[a, b], [undefined, c], [d]])
+    expect(pages([], 4)).toBe(1)
+    expect(pages([a, b, c, d], 4)).toBe(1)
+  })
+
+  it('keeps what is changed on a page on that page', () => {
+    expect(withPage([a, b, c, d], 2, 1, [d, c])).toEqual([a, b, d, c])
+    expect(withPage([a, b, c, d], 2, 0, [a])).toEqual([a, undefined, c, d])
+    expect(withPage([a], 2, 1, [undefined, b])).toEqual([a, undefined, undefined, b])
+  })
+
+  it('never shows a camera twice', () => {
+    expect(withPage([a, b, c, d], 2, 1, [a, d])).toEqual([undefined, b, a, d])
   })
 })
 

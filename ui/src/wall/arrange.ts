@@ -44,6 +44,25 @@ export function fill(seats: Seats, size: number, cameras: readonly string[]): Se
 export const places = (seats: Seats, size: number): Seats =>
   Array.from({ length: size }, (_, index) => seats[index])
 
+/** How many times a layout of this size has to be shown for every camera to be seen once. */
+export const pages = (seats: Seats, size: number): number =>
+  Math.max(1, Math.ceil(seats.length / size))
+
+/** What the tiles show on one page of a tour. */
+export const pageOf = (seats: Seats, size: number, page: number): Seats =>
+  trimmed(seats.slice(page * size, (page + 1) * size))
+
+/** All seats, with one page of them as it is now. What came from another page leaves that. */
+export function withPage(seats: Seats, size: number, page: number, now: Seats): Seats {
+  const from = page * size
+  const others = seats.map((camera, at) =>
+    at >= from && at < from + size ? undefined : now.includes(camera) ? undefined : camera,
+  )
+  return now
+    .slice(0, size)
+    .reduce<Seats>((all, camera, at) => withSeat(all, from + at, camera), trimmed(others))
+}
+
 /** As it stands in an address. */
 export const writeSeats = (seats: Seats): string =>
   trimmed(seats)
