@@ -88,9 +88,9 @@ whats! {
     IdentityLinked = "identity_linked",
     InviteCreated = "invite_created",
     KeysRotated = "keys_rotated",
+    LiveClosed = "live_closed",
     /// Somebody began to watch a camera live.
     LiveOpened = "live_opened",
-    LiveClosed = "live_closed",
     MemberAdded = "member_added",
     MemberRemoved = "member_removed",
     ObjectLost = "object_lost",

@@ -25,6 +25,13 @@ pub enum Tier {
 }
 
 impl Tier {
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Full => Self::Reduced,
+            Self::Reduced => Self::Full,
+        }
+    }
+
     /// In the audit and in metrics.
     pub const fn name(self) -> &'static str {
         match self {

@@ -66,8 +66,9 @@ impl Shared {
     ) -> Result<(String, u32), QuotasError> {
         let mut call = self.leases.prepare_invoke();
         call.key(LEASES);
-        call.key(of_tier(Tier::Full)).key(of_tier(Tier::Reduced));
-        call.key(of_pool(&about.pool)).key(of_tier(about.pool.tier));
+        let tier = about.pool.tier;
+        call.key(of_pool(&about.pool)).key(of_tier(tier));
+        call.key(of_tier(tier.other()));
         call.arg(self.now()).arg(asked);
         call.arg(about.id.to_string()).arg(written(about));
         let ttl = u64::try_from(ttl.as_micros()).unwrap_or(u64::MAX);
