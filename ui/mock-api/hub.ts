@@ -19,7 +19,9 @@ export const hubHandlers = [
     }
     connected.add(listener)
     client.addEventListener('close', () => connected.delete(listener))
-    client.addEventListener('message', ({ data }) => said.push(typeof data === 'string' ? data : ''))
+    client.addEventListener('message', ({ data }) =>
+      said.push(typeof data === 'string' ? data : ''),
+    )
     client.send(JSON.stringify({ type: 'HELLO', hub: HUB, server_time: new Date().toISOString() }))
   }),
 ]

@@ -37,13 +37,7 @@ export const KINDS_OF: Readonly<Record<Topic, readonly string[]>> = {
     'keys_rotated',
     'token_refused',
   ],
-  views: [
-    'live_opened',
-    'live_closed',
-    'playback_prepared',
-    'playback_sought',
-    'playback_viewed',
-  ],
+  views: ['live_opened', 'live_closed', 'playback_prepared', 'playback_sought', 'playback_viewed'],
   refusals: [
     'access_refused',
     'sign_in_refused',
