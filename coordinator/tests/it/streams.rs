@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use cctv_coordinator::config::{Config, WhenLost};
 use futures::{SinkExt as _, StreamExt as _};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -27,7 +28,11 @@ struct Scene {
 
 impl Scene {
     async fn make() -> Self {
-        let world = World::start().await;
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let world = World::start_with(Arc::new(SystemClock::new()), change).await;
         let admin = world.admin().await;
         let peer = Peer::enrolled(&world, "Depot").await;
         let gate = camera("gate", SystemClock::new().wall());
@@ -422,4 +427,45 @@ async fn a_client_that_floods_the_hub_is_shown_out_and_nobody_else() {
     scene.limit("METRO", 5, 5).await;
     hear(&mut quiet, limit_of("METRO")).await;
     timeout(LIMIT, quiet.close(None)).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn while_the_server_is_gone_nothing_begins_unless_the_settings_say_so() {
+    // Nobody listens there.
+    let gone = |config: &mut Config| {
+        config.valkey.url = "valkey://127.0.0.1:1".to_owned().try_into().unwrap();
+    };
+    let scene = Scene::with(gone).await;
+    let metro = scene.world.operator("METRO").await;
+    let refused = scene.reserve(&metro, "FULL", None).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.code()),
+        (503, "quota_unavailable")
+    );
+    assert_eq!(refused.header("retry-after"), "2");
+    scene.world.person("chief", "METRO", "administrator").await;
+    let chief = cookie(&scene.world, "chief").await;
+    let mut hub = listen(scene.world.http, "/ws", &chief).await;
+    let (alert, _) = hear(&mut hub, is("ALERT")).await;
+    assert_eq!(
+        (&alert["about"], &alert["raised"]),
+        (&json!("QUOTA_SERVER"), &json!(true))
+    );
+    until("the metric", async || {
+        let page = scene.world.nobody().get("/metrics").await;
+        let page = String::from_utf8(page.bytes.to_vec()).unwrap();
+        page.contains("cctv_coordinator_stream_quota_server_lost 1")
+            .then_some(())
+    })
+    .await;
+
+    let scene = Scene::with(|config| {
+        gone(config);
+        config.quotas.when_lost = WhenLost::CountOwn;
+    })
+    .await;
+    scene.limit("METRO", 1, 1).await;
+    let metro = scene.world.operator("METRO").await;
+    id_of(&scene.reserve(&metro, "FULL", None).await);
+    assert_eq!(scene.reserve(&metro, "FULL", None).await.status, 429);
 }
