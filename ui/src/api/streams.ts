@@ -1,7 +1,7 @@
 /** How many streams are watched, of how many. */
 import { queryOptions } from '@tanstack/react-query'
 import { api, ask } from './client'
-import type { Alert } from './model'
+import type { Alert, StreamStats, StreamTier, TierUsage } from './model'
 
 export const streamStatsQuery = queryOptions({
   queryKey: ['stream-stats'],
@@ -9,6 +9,16 @@ export const streamStatsQuery = queryOptions({
   // The hub pushes what changes; this is for what was missed.
   refetchInterval: 15_000,
 })
+
+/** Whether there is room again where a limit was reached, as far as this person may see. */
+export function hasRoom(stats: StreamStats, agency: string | undefined, tier: StreamTier): boolean {
+  const free = ({ full, reduced }: TierUsage) => {
+    const { current, limit } = tier === 'FULL' ? full : reduced
+    return current < limit
+  }
+  const own = stats.agencies.find((one) => one.agency === agency)
+  return own !== undefined && free(own) && free(stats.total)
+}
 
 /** What the coordinator warns of at the moment; only the hub tells. */
 export const alertsQuery = queryOptions({

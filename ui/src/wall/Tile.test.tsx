@@ -45,7 +45,7 @@ const LIMIT = {
   current: 30,
   limit: 30,
   bound: 'AGENCY',
-  agency: 'METRO',
+  agency: 'OTHER',
 }
 
 /** Answers offers as `refuse` says by rendition; what was asked for is kept. */
@@ -71,11 +71,20 @@ describe('a tile whose stream was refused', () => {
   it('says how many there are of how many, and asks again when told to', async () => {
     const asked = offers(() => LIMIT)
     visit(one)
-    expect(await screen.findByText('30 of 30 streams of METRO are in use.')).toBeVisible()
+    expect(await screen.findByText('30 of 30 streams of OTHER are in use.')).toBeVisible()
     expect(screen.getByText('Gate 1, entry lane: Refused')).toBeInTheDocument()
     expect(asked).toEqual(['MAIN'])
     await userEvent.click(screen.getByRole('button', { name: 'Try again' }))
     await waitFor(() => expect(asked).toEqual(['MAIN', 'MAIN']))
+  })
+
+  it('is asked for again when there is room', async () => {
+    // As the statistics of the mock say, there is room for this agency.
+    let refused = 0
+    const asked = offers(() => (refused++ === 0 ? { ...LIMIT, agency: 'METRO' } : undefined))
+    visit(one)
+    await waitFor(() => expect(asked).toEqual(['MAIN', 'MAIN']))
+    expect(await screen.findByText('Connecting…')).toBeVisible()
   })
 
   it('says it in Arabic', async () => {

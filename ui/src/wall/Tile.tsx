@@ -1,8 +1,17 @@
-import { useEffect, useState, type CSSProperties, type DragEvent, type KeyboardEvent } from 'react'
+import { useQuery } from '@tanstack/react-query'
+import {
+  useCallback,
+  useEffect,
+  useState,
+  type CSSProperties,
+  type DragEvent,
+  type KeyboardEvent,
+} from 'react'
 import { Link } from 'react-router'
 import type { Heard } from '@/api/heard'
 import type { Camera } from '@/api/model'
 import { RefusedError } from '@/api/errors'
+import { hasRoom, streamStatsQuery } from '@/api/streams'
 import { healthSentence } from '@/cameras/sentences'
 import { LOOKS, seen } from '@/cameras/health'
 import { useInView } from '@/hooks/use-in-view'
@@ -55,6 +64,8 @@ type TileProps = FrameProps &
 const VIEW_GRACE = 800
 /** A full picture that was refused is asked for again after this; in ms. */
 const REDUCED_FOR = 60_000
+/** From hearing of room to asking for it, more or less; in ms. */
+const ROOM_AFTER = 1_500
 
 /** A camera on the wall. */
 export function Tile(props: TileProps) {
@@ -69,6 +80,8 @@ export function Tile(props: TileProps) {
   useEffect(() => onReport(id, { visible }), [onReport, id, visible])
   useEffect(() => meter.add(channel), [meter, channel])
   useEffect(() => channel.setMuted(!hasSound), [channel, hasSound])
+  const retry = useCallback(() => channel.retry(), [channel])
+  useRoom(shown, retry)
   useReduced(mayBeReduced(shown, streams), (reducedOnly) => onReport(id, { reducedOnly }))
   return (
     <TileFrame
@@ -132,6 +145,20 @@ function useHealth(camera: Heard<Camera>) {
         (state === 'stale' ? undefined : text(LOOKS[state].label)))
       : undefined,
   }
+}
+
+/** Asks again by itself when there is room; apart, so that those who wait do not come all at once. */
+function useRoom({ state, rendition }: ChannelSnapshot, retry: () => void) {
+  const error = state.is === 'refused' ? state.error : undefined
+  const limit = error instanceof RefusedError ? error.limit : undefined
+  const { data } = useQuery({ ...streamStatsQuery, enabled: limit !== undefined })
+  const tier = rendition === 'MAIN' ? 'FULL' : 'REDUCED'
+  const free = limit !== undefined && data !== undefined && hasRoom(data, limit.agency, tier)
+  useEffect(() => {
+    if (!free) return undefined
+    const timer = setTimeout(retry, ROOM_AFTER * (0.5 + Math.random()))
+    return () => clearTimeout(timer)
+  }, [free, error, retry])
 }
 
 /** Whether the full picture cannot be had, and the reduced one might: it is offered, or of another codec. */

@@ -5,7 +5,10 @@ import { useTour } from './use-tour'
 beforeEach(() => vi.useFakeTimers())
 afterEach(() => vi.useRealTimers())
 
-const pass = (seconds: number) => act(() => vi.advanceTimersByTime(seconds * 1_000))
+const pass = (seconds: number) =>
+  act(() => {
+    vi.advanceTimersByTime(seconds * 1_000)
+  })
 
 it('shows one page after the other, and begins again', () => {
   const { result } = renderHook(() => useTour(3, 10, false))
@@ -31,11 +34,10 @@ it('rests, and goes on where it was', () => {
 })
 
 it('is none without a time, and never beyond the last page', () => {
-  const { result, rerender } = renderHook(
-    ({ pages, seconds }: { pages: number; seconds: number | undefined }) =>
-      useTour(pages, seconds, false),
-    { initialProps: { pages: 3, seconds: 5 as number | undefined } },
-  )
+  type Tour = { pages: number; seconds: number | undefined }
+  const first: Tour = { pages: 3, seconds: 5 }
+  const show = ({ pages, seconds }: Tour) => useTour(pages, seconds, false)
+  const { result, rerender } = renderHook(show, { initialProps: first })
   pass(10)
   expect(result.current).toBe(2)
   rerender({ pages: 2, seconds: 5 })
