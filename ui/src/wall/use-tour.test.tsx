@@ -36,8 +36,8 @@ it('rests, and goes on where it was', () => {
 it('is none without a time, and never beyond the last page', () => {
   type Tour = { pages: number; seconds: number | undefined }
   const first: Tour = { pages: 3, seconds: 5 }
-  const show = ({ pages, seconds }: Tour) => useTour(pages, seconds, false)
-  const { result, rerender } = renderHook(show, { initialProps: first })
+  const useShown = ({ pages, seconds }: Tour) => useTour(pages, seconds, false)
+  const { result, rerender } = renderHook(useShown, { initialProps: first })
   pass(10)
   expect(result.current).toBe(2)
   rerender({ pages: 2, seconds: 5 })
