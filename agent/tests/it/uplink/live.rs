@@ -41,17 +41,21 @@ async fn pull(connection: &quinn::Connection, request: LiveRequest) -> Pull {
     Pull { send, facts }
 }
 
-/// The next GOP, to its end.
-async fn gop(connection: &quinn::Connection) -> (GopHeader, Vec<(Sample, WallTime)>) {
+/// The next GOP of a pull, to its end.
+async fn gop(connection: &quinn::Connection, id: u64) -> (GopHeader, Vec<(Sample, WallTime)>) {
     let reading = async {
-        let mut stream = connection.accept_uni().await.unwrap();
-        let Some(StreamHeader::Gop(header)) = peer::read(&mut stream).await else {
-            panic!("a stream in one direction is a GOP");
-        };
-        (
-            header,
-            frames(&stream.read_to_end(10_000_000).await.unwrap()),
-        )
+        loop {
+            let mut stream = connection.accept_uni().await.unwrap();
+            match peer::read(&mut stream).await {
+                Some(StreamHeader::Gop(header)) if header.pull == id => {
+                    let bytes = stream.read_to_end(10_000_000).await.unwrap();
+                    return (header, frames(&bytes));
+                }
+                // The last of a pull that has ended.
+                Some(StreamHeader::Gop(_)) | None => {}
+                Some(other) => panic!("not a GOP: {other:?}"),
+            }
+        }
     };
     timeout(PATIENCE, reading).await.expect("a GOP comes")
 }

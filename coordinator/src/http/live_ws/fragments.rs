@@ -238,11 +238,11 @@ mod tests {
     }
 
     fn fragments(pieces: &[Piece]) -> Vec<&Bytes> {
-        let fragment = |piece| match piece {
-            &Piece::Fragment { ref bytes, .. } => Some(bytes),
-            &Piece::Init { .. } => None,
-        };
-        pieces.iter().filter_map(fragment).collect()
+        let fragments = pieces.iter().filter_map(|piece| match piece {
+            Piece::Fragment { bytes, .. } => Some(bytes),
+            Piece::Init { .. } => None,
+        });
+        fragments.collect()
     }
 
     #[test]
