@@ -14,6 +14,7 @@ use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::peer_connection::transport::RTCIceCandidateInit;
 use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
+use rtc::rtp_transceiver::RTCRtpTransceiverDirection;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters,
     RTCRtpEncodingParameters, RtpCodecKind,
@@ -233,6 +234,13 @@ impl Offer {
                 labels.push(format.add_to(&mut connection)?);
             }
             connection.set_remote_description(now, offer)?;
+            // Sections for which nothing is sent; the core would promise to send.
+            let idle: Vec<_> = connection.get_transceivers().skip(labels.len()).collect();
+            for id in idle {
+                if let Some(mut transceiver) = connection.rtp_transceiver(id) {
+                    transceiver.set_direction(RTCRtpTransceiverDirection::Inactive);
+                }
+            }
             for candidate in reachable.candidates() {
                 connection.add_local_candidate(candidate)?;
             }

@@ -14,9 +14,10 @@ use rcgen::{
 };
 use serde_json::json;
 use shared::clock::SystemClock;
-use shared::id::AgentId;
+use shared::id::{AgentId, RunId};
 use shared::time::WallTime;
 use shared::wire::control::FromAgent;
+use shared::wire::live::GopHeader;
 use shared::wire::segment::{FetchRequest, Report};
 use shared::wire::{ALPN, ALPN_ENROL, CloseCode, StreamHeader};
 use tokio::net::UdpSocket;
@@ -255,13 +256,23 @@ async fn streams_and_messages_of_a_newer_agent_are_told_apart_from_broken_ones()
         CloseCode::from_u64(code.into_inner()),
         Some(CloseCode::UnknownKind)
     );
-    let mut one_way = work.connection.open_uni().await.unwrap();
-    write(&mut one_way, &json!({})).await.unwrap();
-    let stopped = timeout(LIMIT, one_way.stopped()).await.unwrap().unwrap();
-    assert_eq!(
-        stopped.and_then(|code| CloseCode::from_u64(code.into_inner())),
-        Some(CloseCode::UnknownKind)
-    );
+    // A picture that nobody asked for is declined, one that cannot be one as well.
+    let run = RunId::new(WallTime::from_secs(1));
+    let unasked = GopHeader::new(77, 0, run, &shared::testing::parameters());
+    let mut unreadable = unasked.clone();
+    unreadable.video.config = Bytes::from_static(b"none");
+    let framed = |header| serde_json::to_value(StreamHeader::Gop(header)).unwrap();
+    for (header, expected) in [
+        (json!({ "kind": "holograms" }), CloseCode::UnknownKind),
+        (framed(unasked), CloseCode::Done),
+        (framed(unreadable), CloseCode::ProtocolError),
+    ] {
+        let mut one_way = work.connection.open_uni().await.unwrap();
+        write(&mut one_way, &header).await.unwrap();
+        let stopped = timeout(LIMIT, one_way.stopped()).await.unwrap().unwrap();
+        let code = stopped.and_then(|code| CloseCode::from_u64(code.into_inner()));
+        assert_eq!(code, Some(expected), "{header}");
+    }
     write(
         &mut work.control,
         &json!({ "type": "weather", "sun": true }),
