@@ -136,7 +136,7 @@ python3 "$here/known.py" "$base" "$directory/known.json" < "$directory/answer" >
 cd "$directory"
 # What may end the session that asks, or throw the agent out, is left out, because ids found in answers are used again; the
 # table of refusals has it.
-"$st" --config-file /dev/null run "$directory/openapi.json" --url "$base" \
+SCHEMATHESIS_HOOKS="$here/hooks.py" "$st" --config-file /dev/null run "$directory/openapi.json" --url "$base" \
     --checks not_a_server_error,response_schema_conformance,content_type_conformance,status_code_conformance \
     --exclude-operation-id-regex '^(revoke_agent|sign_out|end_own_session|end_sessions?|set_own_password|set_user_password|set_user_status|replace_user)$' \
     --header "Cookie: cctv_session=$session" --header 'X-Requested-With: cctv' \

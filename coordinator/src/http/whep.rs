@@ -78,7 +78,7 @@ pub struct WatchQuery {
 #[utoipa::path(post, path = "/api/v1/cameras/{id}/whep", operation_id = "watch_camera", tag = "live",
     params(("id" = String, Path, format = Uuid), WatchQuery),
     request_body(content = String, content_type = "application/sdp", description = "The offer, of 32 KiB at most.",
-        example = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 102\r\n"),
+        example = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 102\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=setup:actpass\r\na=fingerprint:sha-256 AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB\r\na=rtpmap:102 H264/90000\r\na=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n"),
     responses(
         (status = 201, description = "The answer.", content_type = "application/sdp", body = String,
             headers(

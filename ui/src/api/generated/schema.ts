@@ -4597,7 +4597,18 @@ export interface operations {
          *     o=- 1 2 IN IP4 127.0.0.1
          *     s=-
          *     t=0 0
+         *     a=group:BUNDLE 0
          *     m=video 9 UDP/TLS/RTP/SAVPF 102
+         *     c=IN IP4 0.0.0.0
+         *     a=mid:0
+         *     a=recvonly
+         *     a=rtcp-mux
+         *     a=ice-ufrag:abcd
+         *     a=ice-pwd:abcdefghijklmnopqrstuvwx
+         *     a=setup:actpass
+         *     a=fingerprint:sha-256 AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB
+         *     a=rtpmap:102 H264/90000
+         *     a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f
          */
         'application/sdp': string
       }
