@@ -135,18 +135,9 @@ struct End {
 }
 
 impl Viewing {
-    /// The reservation that it goes by.
-    pub const fn id(&self) -> ReservationId {
-        self.hold.reserved().reservation.id
-    }
-
     /// A place in the feed, at its kept GOP.
     pub fn watch(&self) -> Watch {
         self.channel.feed.watch()
-    }
-
-    pub const fn grant(&self) -> &CameraGrant {
-        &self.grant
     }
 
     /// Ready when the reservation is gone: nothing may be shown any more.

@@ -152,11 +152,6 @@ impl Feed {
     pub fn viewers(&self) -> usize {
         self.end.receiver_count()
     }
-
-    /// Wall time of the newest picture.
-    pub fn newest(&self) -> Option<WallTime> {
-        self.shared.lock().newest()
-    }
 }
 
 impl Watch {
@@ -184,13 +179,6 @@ impl Watch {
     /// Begins again with the kept GOP, for a viewer who cannot decode what came last.
     pub fn again(&mut self) {
         self.place = self.shared.lock().join();
-    }
-
-    /// How many pictures wait, and the wall time of the newest: a viewer who is given a kept GOP is
-    /// so far behind.
-    pub fn behind(&self) -> (usize, Option<WallTime>) {
-        let ring = self.shared.lock();
-        (ring.pictures_after(self.place), ring.newest())
     }
 }
 

@@ -78,10 +78,6 @@ impl Ring {
         self.end()
     }
 
-    pub(super) const fn newest(&self) -> Option<WallTime> {
-        self.newest
-    }
-
     #[cfg(test)]
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
@@ -133,15 +129,6 @@ impl Ring {
                 (_, _) => return Some(event.clone()),
             }
         }
-    }
-
-    /// Pictures that a viewer has not been given.
-    pub(super) fn pictures_after(&self, place: Place) -> usize {
-        let from = usize::try_from(place.at.saturating_sub(self.first)).unwrap_or(usize::MAX);
-        let waiting = self.events.iter().skip(from);
-        waiting
-            .filter(|event| matches!(event, Event::Picture(_)))
-            .count()
     }
 
     fn too_slow(&self, place: Place) -> bool {
