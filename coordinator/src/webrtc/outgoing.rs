@@ -62,6 +62,21 @@ impl Outgoing {
         &self.label
     }
 
+    /// The time of the next picture: `taken`, or just after the one before. A browser throws away
+    /// what is older than what it shows, also a sync picture that it has asked for.
+    pub(super) fn onwards(&self, taken: u32) -> u32 {
+        let Some(last) = self.recent.back() else {
+            return taken;
+        };
+        // Halfway round the numbers is the past (RFC 1982).
+        let is_later = taken.wrapping_sub(last.timestamp).wrapping_sub(1) < 1 << 31;
+        if is_later {
+            taken
+        } else {
+            last.timestamp.wrapping_add(1)
+        }
+    }
+
     pub(super) fn packet(&mut self, timestamp: u32, marker: bool, payload: Bytes) -> Packet {
         let sequence_number = self.next;
         self.next = self.next.wrapping_add(1);
@@ -147,6 +162,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_time_of_pictures_never_goes_back(start: u32, steps in proptest::collection::vec(-200_000_i32..200_000, 1..50)) {
+            let (mut outgoing, mut taken) = (outgoing(0), start);
+            let mut last = outgoing.onwards(start);
+            prop_assert_eq!(last, start);
+            outgoing.packet(last, true, Bytes::new());
+            for step in steps {
+                taken = taken.wrapping_add_signed(step);
+                let time = outgoing.onwards(taken);
+                let ahead = time.wrapping_sub(last);
+                prop_assert!(ahead > 0 && ahead < 1 << 31);
+                prop_assert!(time == taken || ahead == 1);
+                outgoing.packet(time, true, Bytes::new());
+                last = time;
+            }
+        }
+
         #[test]
         fn a_lost_packet_leaves_again_as_it_was(first: u16, count in 1_usize..3_000, back in 1_u16..3_000) {
             let mut outgoing = outgoing(first);

@@ -304,7 +304,10 @@ impl Peer {
         let payloads = picture.packets.get_or_init(|| {
             packets::payloads(&parameters.config, &picture.payload, picture.sync).into()
         });
-        let time = timestamp(picture.wall, self.video.label().clock_rate);
+        let taken = timestamp(picture.wall, self.video.label().clock_rate);
+        // Within a run only what is sent again goes back; between runs the site's clock may have.
+        let same = self.anchor.filter(|anchor| anchor.run == picture.run.id);
+        let time = same.map_or(taken, |_| self.video.onwards(taken));
         let last = payloads.len().saturating_sub(1);
         for (index, payload) in payloads.iter().enumerate() {
             let packet = self.video.packet(time, index == last, payload.clone());
@@ -316,7 +319,7 @@ impl Peer {
             wall: picture.wall,
         });
         let now = Instant::now();
-        if self.reported.is_none_or(|before| now >= before + REPORT) {
+        if time == taken && self.reported.is_none_or(|before| now >= before + REPORT) {
             self.reported = Some(now);
             self.report(picture.wall, time);
         }

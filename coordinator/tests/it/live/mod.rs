@@ -71,6 +71,14 @@ impl Studio {
         self.feed.publish(self.footage.event(number, self.start));
     }
 
+    /// The RTP time of a picture.
+    fn time_of(&self, number: usize) -> u32 {
+        let pts = self.footage.samples[number].pts;
+        let wall = self.start.offset_micros(pts.to_micros());
+        let ticks = i128::from(wall.as_micros()) * 9 / 100;
+        u32::try_from(ticks.rem_euclid(1 << 32)).unwrap()
+    }
+
     /// A viewer who sees; told when everything it held was given back.
     async fn viewer(&self, way: Way) -> (Viewer, oneshot::Receiver<()>) {
         self.viewer_through(way, None).await
@@ -137,6 +145,11 @@ async fn next(viewer: &mut Viewer, pictures: &mut Pictures) -> Received {
 
 /// The picture as it was published, behind its parameter sets if it is a sync picture.
 fn assert_same(studio: &Studio, received: &Received, number: usize) {
+    assert_same_units(studio, received, number);
+    assert_eq!(received.timestamp, studio.time_of(number));
+}
+
+fn assert_same_units(studio: &Studio, received: &Received, number: usize) {
     let sample: &Sample = &studio.footage.samples[number];
     let units = |bytes: &[u8]| {
         let units = nal::units(bytes).map(|unit| unit.unwrap().to_vec());
@@ -149,9 +162,6 @@ fn assert_same(studio: &Studio, received: &Received, number: usize) {
         expected.splice(0..0, sets.iter().map(|set| set.to_vec()));
     }
     assert_eq!(units(&received.units), expected, "picture {number}");
-    let wall = studio.start.offset_micros(sample.pts.to_micros());
-    let ticks = i128::from(wall.as_micros()) * 9 / 100;
-    assert_eq!(i128::from(received.timestamp), ticks.rem_euclid(1 << 32));
 }
 
 async fn every_picture_arrives(way: Way) {
@@ -199,12 +209,18 @@ async fn a_newcomer_and_one_who_cannot_decode_begin_with_the_kept_gop() {
         let received = next(&mut viewer, &mut pictures).await;
         assert_same(&studio, &received, number);
     }
-    // Not asked of the camera: the same pictures again.
+    // Not asked of the camera: the same pictures again, in times that a browser takes for newer.
     viewer.cannot_decode().await;
     for number in 0..10 {
         let received = next(&mut viewer, &mut pictures).await;
-        assert_same(&studio, &received, number);
+        assert_same_units(&studio, &received, number);
+        let ahead = received.timestamp.wrapping_sub(studio.time_of(9));
+        assert_eq!(ahead as usize, number + 1);
     }
+    // What comes then is of its own time.
+    studio.publish(10);
+    let received = next(&mut viewer, &mut pictures).await;
+    assert_same(&studio, &received, 10);
     assert_eq!(studio.viewers.tally().counted().restarts, 1);
     studio.close().await;
 }
